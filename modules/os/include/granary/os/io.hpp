@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//
+// io.hpp — bytes to and from file descriptors, without allocating and without stdio.
+//
+// Invariants  I1  a signal that interrupts a call does not lose or repeat bytes.
+//             I2  errno is untouched.
+#pragma once
+
+#include <cstddef>
+#include <string_view>
+
+namespace granary::os {
+
+/// Writes to standard error; what cannot be written is lost.
+void write_stderr(std::string_view text) noexcept;
+
+/// Writes everything; false if the descriptor stops taking bytes.
+bool write_all(int descriptor, std::string_view text) noexcept;
+
+/// Reads a file from its start until it ends or `size` bytes are there.
+/// @return   bytes read, or -1 if the file cannot be opened or read.
+[[nodiscard]] long read_file(const char* path, char* out, size_t size) noexcept;
+
+}  // namespace granary::os
