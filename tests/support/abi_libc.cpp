@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//
+// abi_libc.cpp — the table of entry points, bound to the names of the C library.
+//
+// Role        Under LD_PRELOAD these are granary's; without it, the reference that shows that a
+//             test asks nothing that only granary does. C23's sized frees and granary's
+//             own calls are looked up at run time, because older C libraries lack them.
+#include <dlfcn.h>
+#include <malloc.h>
+
+#include <cstdlib>
+
+#include "abi.hpp"
+
+namespace granary::tests {
+namespace {
+
+template <typename Function>
+Function look_up(const char* name) {
+    return reinterpret_cast<Function>(dlsym(RTLD_DEFAULT, name));  // SAFETY: POSIX function lookup.
+}
+
+using OwnsFunction = int (*)(const void*);
+
+OwnsFunction found_owns() {
+    static const OwnsFunction kFound = look_up<OwnsFunction>("granary_owns");
+    return kFound;
+}
+
+void free_ignoring_size(void* pointer, size_t) { std::free(pointer); }
+void free_ignoring_alignment(void* pointer, size_t, size_t) { std::free(pointer); }
+
+}  // namespace
+
+const Abi& tested_abi() {
+    static const Abi kAbi = [] {
+        Abi abi = {
+            "libc",
+            std::malloc,
+            std::calloc,
+            std::realloc,
+            ::reallocarray,
+            std::free,
+            look_up<void (*)(void*, size_t)>("free_sized"),
+            look_up<void (*)(void*, size_t, size_t)>("free_aligned_sized"),
+            ::aligned_alloc,
+            ::posix_memalign,
+            ::memalign,
+            ::valloc,
+            ::pvalloc,
+            ::malloc_usable_size,
+            nullptr,
+            look_up<int (*)(const char*, void*, size_t*, void*, size_t)>("granary_mallctl"),
+        };
+        if (abi.free_sized == nullptr) abi.free_sized = free_ignoring_size;
+        if (abi.free_aligned_sized == nullptr) abi.free_aligned_sized = free_ignoring_alignment;
+        if (found_owns() != nullptr) {
+            abi.owns = [](const void* p) -> bool { return found_owns()(p) != 0; };
+        }
+        return abi;
+    }();
+    return kAbi;
+}
+
+}  // namespace granary::tests
