@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//
+// control.cpp — the rules that all nodes share: names, access, lengths, copying.
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include <granary/base/panic.hpp>
+#include <granary/core/lifecycle.hpp>
+#include <granary/ctl/ctl.hpp>
+
+#include "stats_cache.hpp"
+#include "tree.hpp"
+
+namespace granary::ctl {
+namespace {
+
+/// One call's buffers.
+struct Call {
+    void* old_value;
+    size_t* old_length;
+    const void* new_value;
+    size_t new_length;
+
+    [[nodiscard]] bool wants_old() const noexcept {
+        return old_value != nullptr && old_length != nullptr;
+    }
+};
+
+/// Copies a value out. With a wrong length the caller gets what fits, and EINVAL.
+int copy_out(const Value& value, size_t size, const Call& call) noexcept {
+    GRANARY_ASSERT(value.size() == size, "a getter puts its node's type");
+    const size_t copied = std::min(size, *call.old_length);
+    std::memcpy(call.old_value, value.data(), copied);
+    if (*call.old_length == size) return 0;
+    *call.old_length = copied;
+    return EINVAL;
+}
+
+int read_old(const Node& node, const Path& path, const Call& call) noexcept {
+    Value value;
+    if (const int error = node.get(path, value); error != 0) return error;
+    return call.wants_old() ? copy_out(value, size_of(node.type), call) : 0;
+}
+
+int write_new(const Node& node, const Path& path, const Call& call) noexcept {
+    Value value;
+    value.assign(call.new_value, size_of(node.type));
+    return node.set(path, value);
+}
+
+int act(const Node& node, const Path& path, const Call& call) noexcept {
+    if (call.old_value != nullptr || call.old_length != nullptr || call.new_value != nullptr ||
+        call.new_length != 0) {
+        return EPERM;
+    }
+    return node.set(path, Value());
+}
+
+int apply(const Found& found, const Call& call) noexcept {
+    const Node& node = *found.node;
+    if (node.access == Access::action) return act(node, found.path, call);
+    if (node.access == Access::read) {
+        if (call.new_value != nullptr || call.new_length != 0) return EPERM;
+        return read_old(node, found.path, call);
+    }
+    const bool writes = call.new_value != nullptr;
+    if (writes && call.new_length != size_of(node.type)) return EINVAL;
+    if (node.access == Access::refresh) {
+        if (writes) {
+            if (const int error = write_new(node, found.path, call); error != 0) return error;
+        }
+        return read_old(node, found.path, call);
+    }
+    if (const int error = read_old(node, found.path, call); error != 0) return error;
+    return writes ? write_new(node, found.path, call) : 0;
+}
+
+std::string_view name_of(Type type) noexcept {
+    switch (type) {
+        case Type::none:
+            return "-";
+        case Type::boolean:
+            return "bool";
+        case Type::u32:
+            return "uint32_t";
+        case Type::uint:
+            return "unsigned";
+        case Type::size:
+            return "size_t";
+        case Type::ssize:
+            return "ssize_t";
+        case Type::u64:
+            return "uint64_t";
+        case Type::text:
+            return "const char *";
+        case Type::u64_pointer:
+            return "uint64_t *";
+    }
+    return "?";
+}
+
+std::string_view name_of(Access access) noexcept {
+    switch (access) {
+        case Access::read:
+            return "r";
+        case Access::read_write:
+        case Access::refresh:
+            return "rw";
+        case Access::action:
+            return "void";
+    }
+    return "?";
+}
+
+}  // namespace
+
+int control(const char* name, void* old_value, size_t* old_length, const void* new_value,
+            size_t new_length) noexcept {
+    if (name == nullptr) return EINVAL;
+    core::bootstrap();
+    Found found;
+    if (!find_name(name, found) || found.node == nullptr) return ENOENT;
+    return apply(found, {old_value, old_length, new_value, new_length});
+}
+
+int name_to_mib(const char* name, size_t* mib, size_t* mib_length) noexcept {
+    if (name == nullptr || mib == nullptr || mib_length == nullptr) return EINVAL;
+    core::bootstrap();
+    Found found;
+    if (!find_name(name, found)) return ENOENT;
+    *mib_length = std::min(*mib_length, found.depth);
+    std::copy_n(found.mib.begin(), *mib_length, mib);
+    return 0;
+}
+
+int control_by_mib(const size_t* mib, size_t mib_length, void* old_value, size_t* old_length,
+                   const void* new_value, size_t new_length) noexcept {
+    if (mib == nullptr) return EINVAL;
+    core::bootstrap();
+    Found found;
+    if (!find_mib({mib, mib_length}, found)) return ENOENT;
+    return apply(found, {old_value, old_length, new_value, new_length});
+}
+
+size_t node_count() noexcept { return all_nodes().size(); }
+
+NodeInfo node_info(size_t index) noexcept {
+    const Node& node = all_nodes()[index];
+    return {node.name, name_of(node.type), name_of(node.access), node.doc};
+}
+
+void fork_prepare() noexcept { stats_cache().fork_prepare(); }
+void fork_parent() noexcept { stats_cache().fork_parent(); }
+void fork_child() noexcept { stats_cache().fork_child(); }
+
+}  // namespace granary::ctl

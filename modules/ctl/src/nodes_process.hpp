@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//
+// nodes_process.hpp — nodes about the build, the start-up choices and the process as a whole.
+#pragma once
+
+#include <cerrno>
+
+#include <granary/base/build_config.hpp>
+#include <granary/core/control.hpp>
+#include <granary/ctl/conf.hpp>
+
+#include "node.hpp"
+#include "stats_cache.hpp"
+
+namespace granary::ctl {
+namespace nodes {
+
+inline int get_version(const Path& /*path*/, Value& out) noexcept {
+    out.put(base::kVersion.data());
+    return 0;
+}
+
+inline int get_epoch(const Path& /*path*/, Value& out) noexcept {
+    out.put(stats_cache().epoch());
+    return 0;
+}
+
+inline int set_epoch(const Path& /*path*/, const Value& /*in*/) noexcept {
+    stats_cache().refresh();
+    return 0;
+}
+
+inline int get_background_thread(const Path& /*path*/, Value& out) noexcept {
+    out.put(core::background_thread_enabled());
+    return 0;
+}
+
+inline int set_background_thread(const Path& /*path*/, const Value& in) noexcept {
+    const bool wanted = in.as<uint8_t>() != 0;
+    if (wanted == core::background_thread_enabled()) return 0;
+    return core::set_background_thread(wanted) ? 0 : EFAULT;
+}
+
+/// A fact that was settled when this library was built.
+template <bool Fact>
+int fact(const Path& /*path*/, Value& out) noexcept {
+    out.put(Fact);
+    return 0;
+}
+
+inline int no_text(const Path& /*path*/, Value& out) noexcept {
+    const char* const empty = "";
+    out.put(empty);
+    return 0;
+}
+
+/// A start-up choice as it was read.
+template <auto Member>
+int heap_option(const Path& /*path*/, Value& out) noexcept {
+    out.put(startup_settings().heap.*Member);
+    return 0;
+}
+
+template <auto Member>
+int own_option(const Path& /*path*/, Value& out) noexcept {
+    out.put(startup_settings().*Member);
+    return 0;
+}
+
+inline int get_opt_narenas(const Path& /*path*/, Value& out) noexcept {
+    out.put(core::arena_limit());
+    return 0;
+}
+
+}  // namespace nodes
+
+inline constexpr Node kProcessNodes[] = {
+    {"version", Type::text, Access::read, "version of granary", nodes::get_version},
+    {"epoch", Type::u64, Access::refresh, "writing refreshes all statistics", nodes::get_epoch,
+     nodes::set_epoch},
+    {"background_thread", Type::boolean, Access::read_write, "the purging thread, on or off",
+     nodes::get_background_thread, nodes::set_background_thread},
+
+    {"config.cache_oblivious", Type::boolean, Access::read, "random offsets of large regions",
+     nodes::fact<false>},
+    {"config.debug", Type::boolean, Access::read, "assertions are checked",
+     nodes::fact<base::kDebug>},
+    {"config.fill", Type::boolean, Access::read, "junk and zero filling", nodes::fact<false>},
+    {"config.lazy_lock", Type::boolean, Access::read, "locks only once there are threads",
+     nodes::fact<false>},
+    {"config.malloc_conf", Type::text, Access::read, "option text of the build", nodes::no_text},
+    {"config.prof", Type::boolean, Access::read, "heap profiling", nodes::fact<false>},
+    {"config.stats", Type::boolean, Access::read, "statistics", nodes::fact<true>},
+    {"config.utrace", Type::boolean, Access::read, "utrace(2) records", nodes::fact<false>},
+    {"config.xmalloc", Type::boolean, Access::read, "abort when out of memory",
+     nodes::fact<false>},
+
+    {"opt.narenas", Type::uint, Access::read, "most automatic arenas", nodes::get_opt_narenas},
+    {"opt.dirty_decay_ms", Type::ssize, Access::read, "ms until unused pages are given back",
+     nodes::heap_option<&core::HeapOptions::dirty_decay_ms>},
+    {"opt.muzzy_decay_ms", Type::ssize, Access::read, "the same for lazily purged pages",
+     nodes::heap_option<&core::HeapOptions::muzzy_decay_ms>},
+    {"opt.tcache", Type::boolean, Access::read, "caches of threads",
+     nodes::heap_option<&core::HeapOptions::thread_cache>},
+    {"opt.background_thread", Type::boolean, Access::read, "purging thread from the start",
+     nodes::heap_option<&core::HeapOptions::background_thread>},
+    {"opt.stats_print", Type::boolean, Access::read, "report at exit",
+     nodes::own_option<&Settings::stats_print>},
+    {"opt.abort_conf", Type::boolean, Access::read, "bad option text ends the program",
+     nodes::own_option<&Settings::abort_conf>},
+    {"opt.confirm_conf", Type::boolean, Access::read, "settings are printed",
+     nodes::own_option<&Settings::confirm_conf>},
+};
+
+}  // namespace granary::ctl

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//
+// fake_core.hpp — a core that answers what the test told it to, and writes down what was asked.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <granary/core/snapshot.hpp>
+
+namespace granary::ctl::tests {
+
+struct FakeCore {
+    core::HeapSnapshot heap;
+    std::vector<core::HeapSnapshot> arenas;
+    unsigned arena_limit = 16;
+    int64_t dirty_decay_ms = 10'000;
+    int64_t muzzy_decay_ms = 0;
+    bool background_thread = false;
+    bool can_start_thread = true;
+    bool has_thread_cache = true;
+    bool has_counters = true;
+    uint64_t allocated = 0;
+    uint64_t deallocated = 0;
+
+    int heap_snapshots = 0;
+    int arena_snapshots = 0;
+    std::vector<std::string> actions;
+};
+
+/// The core that the functions of granary::core answer from.
+FakeCore& fake_core();
+
+/// A fresh one, with `arenas` arenas.
+void reset_fake_core(size_t arenas);
+
+}  // namespace granary::ctl::tests
