@@ -3,8 +3,7 @@
 // cpu.cpp — the affinity mask and the files of the process's cgroup.
 #include <granary/os/cpu.hpp>
 
-#include <bit>
-
+#include <granary/base/bits.hpp>
 #include <granary/os/io.hpp>
 
 #include "linux/raw_syscall.hpp"
@@ -20,7 +19,7 @@ unsigned affinity_cpus() noexcept {
     }
     unsigned count = 0;
     for (const uint64_t word : mask) {
-        count += static_cast<unsigned>(std::popcount(word));
+        count += base::popcount(word);
     }
     return count > 0 ? count : 1;
 }

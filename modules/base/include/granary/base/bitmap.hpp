@@ -16,7 +16,7 @@
 #include <cstdint>
 #include <span>
 
-#include <granary/base/attributes.hpp>
+#include <granary/base/bits.hpp>
 #include <granary/base/panic.hpp>
 
 namespace granary::base {
@@ -96,7 +96,7 @@ public:
     [[nodiscard]] constexpr size_t count() const noexcept {
         size_t total = 0;
         for (const uint64_t word : words_) {
-            total += static_cast<size_t>(std::popcount(word));
+            total += popcount(word);
         }
         return total;
     }
@@ -105,7 +105,7 @@ public:
     [[nodiscard]] constexpr size_t count_range(size_t first, size_t count) const noexcept {
         size_t total = 0;
         each_word(first, count, [this, &total](size_t w, uint64_t mask) {
-            total += static_cast<size_t>(std::popcount(words_[w] & mask));
+            total += popcount(words_[w] & mask);
             return true;
         });
         return total;

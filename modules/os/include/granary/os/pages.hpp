@@ -53,9 +53,11 @@ struct PageOps {
 
     /// Moves pages by their page tables instead of copying: `to` then holds what `from` held, and
     /// `from` stays mapped with its protection and reads zero. The ranges do not overlap, both are
-    /// the caller's, and `from` is committed by one history (one mapping of the kernel); what `to`
-    /// held is given up. On false `from` is untouched, and `to` is either untouched or committed
-    /// and zero: where it was committed before, it can be copied into.
+    /// the caller's; what `to` held is given up. `from` is committed and one mapping in the
+    /// kernel's eyes: not hinted or committed in pieces (some kernels refuse to move more than one
+    /// mapping, newer ones move them one by one and may stop halfway for lack of memory).
+    /// On false `from` is untouched, and `to` is either untouched or committed and zero: where it
+    /// was committed before, it can be copied into. False on kernels before 5.7.
     bool (*move)(void* self, void* from, void* to, size_t size) noexcept;
 
     /// Maps pages that are readable, writable and zero, for metadata; nullptr when there is no room.
