@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0 OR MIT
+#
 # GranaryFlags.cmake — how everything is compiled.
 #
 # granary_warnings      interface target: the warnings, for modules, tests and benchmarks alike

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0 OR MIT
+#
 # GranaryModule.cmake — the four functions that every CMakeLists.txt below is made of.
 #
 # granary_module(<name> [DEPENDS <module>…] [SOURCES <file>…] [GLOB_SOURCES] [DEFINES <definition>…])

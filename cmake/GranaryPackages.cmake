@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0 OR MIT
+#
 # GranaryPackages.cmake — what the tests and benchmarks need and the library does not.
 #
 # Debian: apt-get install libgtest-dev libbenchmark-dev

@@ -34,8 +34,7 @@ struct Model {
 
     size_t count(size_t first, size_t count) const {
         const auto begin = bits.begin() + static_cast<ptrdiff_t>(first);
-        return static_cast<size_t>(
-            std::count(begin, begin + static_cast<ptrdiff_t>(count), true));
+        return static_cast<size_t>(std::count(begin, begin + static_cast<ptrdiff_t>(count), true));
     }
 
     size_t find(size_t from, bool value) const {
@@ -115,8 +114,10 @@ TYPED_TEST(BitmapOfSize, SetAlgebraAgreesBitByBit) {
     Bitmap<kBits> b;
     Prng prng(kBits + 2);
     for (size_t i = 0; i < kBits; ++i) {
-        if (prng.below(2) == 0) a.set(i);
-        if (prng.below(2) == 0) b.set(i);
+        if (prng.below(2) == 0)
+            a.set(i);
+        if (prng.below(2) == 0)
+            b.set(i);
     }
     const auto both = bit_and(a, b);
     const auto either = bit_or(a, b);

@@ -27,8 +27,8 @@ TEST(BuildConfig, DebugFollowsTheMacroThatTheAssertionsFollow) {
 }
 
 TEST(Status, EveryStatusHasItsOwnWords) {
-    constexpr Status kAll[] = {Status::ok,        Status::out_of_memory, Status::invalid,
-                               Status::not_found, Status::read_only,     Status::busy,
+    constexpr Status kAll[] = {Status::ok,         Status::out_of_memory, Status::invalid,
+                               Status::not_found,  Status::read_only,     Status::busy,
                                Status::unsupported};
     std::set<std::string_view> names;
     for (const Status status : kAll) {

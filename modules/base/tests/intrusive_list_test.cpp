@@ -142,8 +142,8 @@ TEST(IntrusiveList, AgreesWithAStandardListOverARandomProgram) {
             list.push_back(element);
             model.push_back(element.value);
         } else {
-            const auto position = std::next(
-                model.begin(), static_cast<ptrdiff_t>(prng.below(model.size())));
+            const auto position =
+                std::next(model.begin(), static_cast<ptrdiff_t>(prng.below(model.size())));
             list.insert_after(elements[static_cast<size_t>(*position)], element);
             model.insert(std::next(position), element.value);
         }

@@ -3,9 +3,9 @@
 // cpu_test.cpp — quotas from texts of real cgroup layouts, and the affinity of this process.
 #include <granary/os/cpu.hpp>
 
+#include <sched.h>
 #include <cstring>
 #include <map>
-#include <sched.h>
 #include <string>
 #include <thread>
 #include <vector>
@@ -21,8 +21,8 @@ struct FakeFiles {
     std::vector<std::string> asked;
 
     FileReader reader() {
-        return {.self = this, .read = [](void* self, const char* path, char* out,
-                                         size_t size) noexcept -> long {
+        return {.self = this,
+                .read = [](void* self, const char* path, char* out, size_t size) noexcept -> long {
                     auto& files = *static_cast<FakeFiles*>(self);
                     files.asked.emplace_back(path);
                     const auto found = files.texts.find(path);
@@ -48,9 +48,9 @@ TEST(CpuMax, RoundsTheQuotaUpToWholeCpus) {
 }
 
 TEST(CpuMax, MaxAndAnythingMalformedLimitNothing) {
-    for (const char* text : {"max 100000\n", "max", "", "\n", "100000", "100000 ", "100000 0",
-                             "0 100000", "-1 100000", "1e5 100000", " ",
-                             "99999999999999999999999 1", "100000 99999999999999999999999"}) {
+    for (const char* text :
+         {"max 100000\n", "max", "", "\n", "100000", "100000 ", "100000 0", "0 100000", "-1 100000",
+          "1e5 100000", " ", "99999999999999999999999 1", "100000 99999999999999999999999"}) {
         EXPECT_EQ(parse_cpu_max(text), kUnlimitedCpus) << "\"" << text << "\"";
     }
 }
@@ -81,9 +81,9 @@ TEST(ProcCgroup, TheControllerIsAWholeNameInTheList) {
 }
 
 TEST(CgroupV2, TheProcessesOwnGroupLimits) {
-    FakeFiles files{{{"/proc/self/cgroup", "0::/app\n"},
-                     {"/sys/fs/cgroup/app/cpu.max", "300000 100000\n"}},
-                    {}};
+    FakeFiles files{
+        {{"/proc/self/cgroup", "0::/app\n"}, {"/sys/fs/cgroup/app/cpu.max", "300000 100000\n"}},
+        {}};
     EXPECT_EQ(files.cpus(), 3U);
 }
 
@@ -107,9 +107,8 @@ TEST(CgroupV2, EveryAncestorIsAskedOnceUpToTheRootOfTheMount) {
 }
 
 TEST(CgroupV2, AContainersOwnRootLimits) {
-    FakeFiles files{{{"/proc/self/cgroup", "0::/\n"},
-                     {"/sys/fs/cgroup/cpu.max", "200000 100000\n"}},
-                    {}};
+    FakeFiles files{
+        {{"/proc/self/cgroup", "0::/\n"}, {"/sys/fs/cgroup/cpu.max", "200000 100000\n"}}, {}};
     EXPECT_EQ(files.cpus(), 2U);
     EXPECT_EQ(files.asked.size(), 2U);
 }

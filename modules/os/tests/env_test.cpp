@@ -3,9 +3,9 @@
 // env_test.cpp — lookups in an environment made for the test.
 #include <granary/os/env.hpp>
 
-#include <cstdlib>
 #include <sys/auxv.h>
 #include <unistd.h>
+#include <cstdlib>
 
 #include <gtest/gtest.h>
 

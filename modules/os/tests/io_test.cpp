@@ -3,15 +3,15 @@
 // io_test.cpp — whole writes, bounded reads, interruptions, and the last words of panic().
 #include <granary/os/io.hpp>
 
+#include <fcntl.h>
+#include <pthread.h>
+#include <sys/stat.h>
+#include <unistd.h>
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
-#include <fcntl.h>
-#include <pthread.h>
 #include <string>
-#include <sys/stat.h>
 #include <thread>
-#include <unistd.h>
 
 #include <gtest/gtest.h>
 

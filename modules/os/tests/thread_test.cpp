@@ -3,13 +3,13 @@
 // thread_test.cpp — birth, identity, end and fork of threads.
 #include <granary/os/thread.hpp>
 
-#include <atomic>
-#include <csignal>
 #include <pthread.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <thread>
 #include <unistd.h>
+#include <atomic>
+#include <csignal>
+#include <thread>
 
 #include <gtest/gtest.h>
 
@@ -155,8 +155,8 @@ int g_parent = 0;
 int g_child = 0;
 
 TEST(ForkHandlers, RunBeforeAndAfterInTheRightProcess) {
-    ASSERT_TRUE(register_fork_handlers([] { ++g_prepared; }, [] { ++g_parent; },
-                                       [] { ++g_child; }));
+    ASSERT_TRUE(
+        register_fork_handlers([] { ++g_prepared; }, [] { ++g_parent; }, [] { ++g_child; }));
     const pid_t child = fork();
     ASSERT_GE(child, 0);
     if (child == 0) {

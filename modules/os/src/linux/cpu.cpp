@@ -27,9 +27,8 @@ unsigned affinity_cpus() noexcept {
 unsigned usable_cpus() noexcept {
     const FileReader files = {
         .self = nullptr,
-        .read = [](void*, const char* path, char* out, size_t size) noexcept {
-            return read_file(path, out, size);
-        },
+        .read = [](void*, const char* path, char* out,
+                   size_t size) noexcept { return read_file(path, out, size); },
     };
     const unsigned allowed = affinity_cpus();
     const unsigned quota = cgroup_cpus(files);

@@ -3,9 +3,9 @@
 // futex.cpp — the private futex of Linux.
 #include <granary/os/futex.hpp>
 
+#include <linux/futex.h>
 #include <climits>
 #include <ctime>
-#include <linux/futex.h>
 
 #include "linux/raw_syscall.hpp"
 

@@ -7,11 +7,11 @@
 // merges neighbours of equal protection into one VMA.
 #include <granary/os/pages.hpp>
 
+#include <sys/auxv.h>
+#include <sys/mman.h>
 #include <atomic>
 #include <cstdint>
 #include <cstring>
-#include <sys/auxv.h>
-#include <sys/mman.h>
 
 #include <granary/base/bits.hpp>
 #include <granary/base/build_config.hpp>
@@ -128,8 +128,7 @@ bool hint_huge(void*, void* address, size_t size, bool on) noexcept {
 /// After a refused move: the kernel may have unmapped the target before it refused. Fills that
 /// hole, and only a hole: nobody else's mapping is replaced.
 void mend_target(void* to, size_t size) noexcept {
-    void* const mapped =
-        map_pages(to, size, kReadWrite, kPrivateAnonymous | MAP_FIXED_NOREPLACE);
+    void* const mapped = map_pages(to, size, kReadWrite, kPrivateAnonymous | MAP_FIXED_NOREPLACE);
     if (mapped == nullptr || mapped == to) {
         return;  // still mapped (the usual case), or mended
     }

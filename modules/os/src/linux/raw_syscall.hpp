@@ -8,12 +8,12 @@
 //             S2  errno is untouched.
 #pragma once
 
+#include <sys/syscall.h>
+#include <unistd.h>
 #include <cerrno>
 #include <concepts>
 #include <cstdint>
-#include <sys/syscall.h>
 #include <type_traits>
-#include <unistd.h>
 
 #include <granary/base/attributes.hpp>
 

@@ -3,9 +3,9 @@
 // env.cpp — walks `environ` itself: getenv may be interposed, and may lock.
 #include <granary/os/env.hpp>
 
-#include <cstring>
 #include <sys/auxv.h>
 #include <unistd.h>
+#include <cstring>
 
 namespace granary::os {
 namespace {

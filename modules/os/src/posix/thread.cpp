@@ -3,11 +3,11 @@
 // thread.cpp — POSIX threads: one key for the exit hook, one way to start a maintenance thread.
 #include <granary/os/thread.hpp>
 
+#include <pthread.h>
 #include <atomic>
 #include <csignal>
 #include <cstddef>
 #include <cstring>
-#include <pthread.h>
 
 #include <granary/os/futex.hpp>
 
@@ -67,9 +67,8 @@ bool create_thread(pthread_t& handle, size_t stack_size, bool detached, Start& s
 bool register_thread_exit(void (*hook)(void*)) noexcept {
     KeyState expected = KeyState::absent;
     // ORDER: acq_rel, claims the key for this caller.
-    if (!g_exit_key_state.compare_exchange_strong(expected, KeyState::making,
-                                                  std::memory_order_acq_rel,
-                                                  std::memory_order_relaxed)) {
+    if (!g_exit_key_state.compare_exchange_strong(
+            expected, KeyState::making, std::memory_order_acq_rel, std::memory_order_relaxed)) {
         return false;
     }
     const bool made = pthread_key_create(&g_exit_key, hook) == 0;

@@ -2,7 +2,7 @@
 //
 // attributes.hpp — the only place where compiler attributes are spelled.
 //
-// Role        Names for what the language cannot say: branch weight, inlining, visibility, TLS model.
+// Role        Names for what the language cannot say: branch weight, inlining, visibility.
 // Invariants  A1  no macro here changes what a program means, only how it is compiled.
 #pragma once
 

@@ -2,7 +2,7 @@
 //
 // bitmap.hpp — a fixed number of bits with ranges and searches, a word at a time.
 //
-// Role        Which pages of a chunk are free, dirty or zero; which regions of a run; which classes.
+// Role        Which pages of a chunk are free, dirty or zero; which regions of a run are.
 // Owns        words_, bit i in word i / 64 at place i % 64.
 // Invariants  M1  bits at and beyond `Bits` in the last word are zero.
 //             M2  zero bytes are a valid bitmap with no bit set.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //
-// panic.hpp — the end of a process that can no longer be trusted, and the two checks that lead to it.
+// panic.hpp — the end of a process that can no longer be trusted, and the checks that lead there.
 //
 // Role        GRANARY_CHECK for what a program may do wrong, GRANARY_ASSERT for what granary may.
 //             panic() is declared here and supplied by os, one of the two upward edges.
@@ -31,21 +31,21 @@ namespace granary::base {
 #define GRANARY_PANIC_STRING(x) GRANARY_PANIC_STRING_(x)
 
 /// Checked in every build: `message` is what the user reads, so it names the misuse.
-#define GRANARY_CHECK(condition, message)        \
-    do {                                         \
-        if (GRANARY_UNLIKELY(!(condition))) {    \
-            ::granary::base::panic(message);     \
-        }                                        \
+#define GRANARY_CHECK(condition, message)     \
+    do {                                      \
+        if (GRANARY_UNLIKELY(!(condition))) { \
+            ::granary::base::panic(message);  \
+        }                                     \
     } while (false)
 
 /// Checked in debug builds: `invariant` is the number in the card of the type, such as "B2".
 #if GRANARY_DEBUG
-#define GRANARY_ASSERT(condition, invariant)                                                    \
-    do {                                                                                        \
-        if (GRANARY_UNLIKELY(!(condition))) {                                                   \
+#define GRANARY_ASSERT(condition, invariant)                                                     \
+    do {                                                                                         \
+        if (GRANARY_UNLIKELY(!(condition))) {                                                    \
             ::granary::base::panic("invariant " invariant " broken: " #condition " at " __FILE__ \
-                                   ":" GRANARY_PANIC_STRING(__LINE__));                         \
-        }                                                                                       \
+                                   ":" GRANARY_PANIC_STRING(__LINE__));                          \
+        }                                                                                        \
     } while (false)
 #else
 #define GRANARY_ASSERT(condition, invariant) static_cast<void>(sizeof((condition) ? 1 : 0))

@@ -7,6 +7,8 @@
 
 namespace granary::base {
 
+// clang-format 14 would take the attribute for an expression.
+// clang-format off
 enum class [[nodiscard]] Status {
     ok,
     out_of_memory,  ///< the system gave no more; everything is as before the call
@@ -16,6 +18,7 @@ enum class [[nodiscard]] Status {
     busy,           ///< cannot be done while the thing is in use
     unsupported,    ///< this system or this build cannot
 };
+// clang-format on
 
 [[nodiscard]] constexpr bool is_ok(Status status) noexcept { return status == Status::ok; }
 

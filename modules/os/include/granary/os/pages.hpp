@@ -60,7 +60,8 @@ struct PageOps {
     /// was committed before, it can be copied into. False on kernels before 5.7.
     bool (*move)(void* self, void* from, void* to, size_t size) noexcept;
 
-    /// Maps pages that are readable, writable and zero, for metadata; nullptr when there is no room.
+    /// Maps pages that are readable, writable and zero, for metadata; nullptr when there is no
+    /// room.
     void* (*map)(void* self, size_t size) noexcept;
 };
 
