@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//
+// control.hpp — what ctl may ask of a running heap.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace granary::core {
+
+/// Arenas made so far, automatic ones; indices are 0 .. arena_count()-1.
+[[nodiscard]] unsigned arena_count() noexcept;
+
+/// Most automatic arenas (opt.narenas).
+[[nodiscard]] unsigned arena_limit() noexcept;
+
+/// Gives back every unused page of one arena. False if there is no such arena.
+bool purge_arena(unsigned index) noexcept;
+
+/// Gives back every unused page of the process: own thread's cache, parked magazines of all
+/// arenas, dirty and muzzy pages, free huge blocks. Returns the bytes given back.
+size_t purge_all() noexcept;
+
+/// Purges one arena as far as its decay curve asks now. False if there is no such arena.
+bool decay_arena(unsigned index) noexcept;
+
+/// Empties the calling thread's cache into its arena's runs. False if it has none.
+bool flush_thread_cache() noexcept;
+
+/// Addresses of the calling thread's counters of bytes ever allocated / deallocated (usable
+/// bytes). Stable for the thread's life, readable from other threads, exact from the first
+/// call on; that call switches this thread's fast path to the counting one.
+/// @return nullptr if the thread cannot be attached.
+[[nodiscard]] uint64_t* thread_allocated_counter() noexcept;
+[[nodiscard]] uint64_t* thread_deallocated_counter() noexcept;
+
+/// Decay times of all arenas, ms; see HeapOptions. Setting one applies to every arena at once.
+[[nodiscard]] int64_t dirty_decay_ms() noexcept;
+[[nodiscard]] int64_t muzzy_decay_ms() noexcept;
+void set_dirty_decay_ms(int64_t ms) noexcept;
+void set_muzzy_decay_ms(int64_t ms) noexcept;
+
+/// Purges by the decay curves of all arenas and drains idle arenas.
+/// @return milliseconds until there may be more to do; INT64_MAX for nothing pending.
+int64_t maintain() noexcept;
+
+/// Starts or stops the purging thread. False if it could not be started.
+bool set_background_thread(bool enabled) noexcept;
+[[nodiscard]] bool background_thread_enabled() noexcept;
+
+/// Walks every structure of the heap and aborts at the first broken invariant.
+/// Takes all locks; other threads may run. O(heap).
+void check_invariants() noexcept;
+
+}  // namespace granary::core

@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//
+// arena.cpp — see the header.
+#include "arena/arena.hpp"
+
+#include <algorithm>
+
+#include <granary/base/bits.hpp>
+#include <granary/base/panic.hpp>
+
+#include "arena/misuse.hpp"
+#include "arena/run.hpp"
+#include "meta/page_map.hpp"
+
+namespace granary::core {
+
+namespace {
+/// Parked magazines that nobody took for this long go back to their runs.
+constexpr uint64_t kAgePeriod = 500'000'000;
+/// An arena that is about to grow first takes back what is parked, if it is more than this much.
+constexpr size_t kParkedWorthTaking = 512 * 1024;
+}  // namespace
+
+Arena::Arena(uint32_t index, ChunkSource& source, MetadataHeap& metadata, MagazinePool& magazines) noexcept
+    : index_(index), magazines_(magazines), pages_(source, metadata, index) {
+    for (unsigned c = 0; c < kSmallClassCount; ++c) bins_[c].bind(c);
+}
+
+Magazine* Arena::refill(unsigned size_class, Magazine* empty) noexcept {
+    Bin& bin = bins_[size_class];
+    empty->arena = static_cast<uint16_t>(index_);
+    empty->size_class = static_cast<uint8_t>(size_class);
+    // What others freed is warmer than the bitmaps, and must not pile up.
+    // ORDER: relaxed; a post that is missed now is found at the next refill.
+    if (inbox_.load(std::memory_order_relaxed) != nullptr) drain_inbox();
+    for (;;) {
+        if (Magazine* filled = bin.refill(empty)) return filled;
+        Extent* run = make_run(size_class);
+        if (run == nullptr) return nullptr;
+        if (!bin.adopt(run)) {  // another thread of a shared arena was faster
+            PageMap::clear_entries(run->base, run->bytes >> kPageShift);
+            pages_.release(run, 0);
+        }
+    }
+}
+
+Magazine* Arena::park(Magazine* magazine) noexcept {
+    ExtentList released;
+    Magazine* empty = bins_[magazine->size_class].park(magazine, released);
+    release_runs(released);
+    return empty;
+}
+
+void Arena::distribute(Magazine* magazine) noexcept {
+    ExtentList released;
+    bins_[magazine->size_class].distribute(magazine, released);
+    magazines_.give(magazine);
+    release_runs(released);
+}
+
+void Arena::post(Magazine* magazine) noexcept {
+    Magazine* head = inbox_.load(std::memory_order_relaxed);
+    uint32_t depth = 0;
+    do {
+        // The head may be drained and reused this moment; its depth is then stale, which only
+        // moves the moment of draining. Magazines are never unmapped.
+        depth = head == nullptr ? 1 : head->depth.load(std::memory_order_relaxed) + 1;
+        magazine->next = head;
+        magazine->depth.store(depth, std::memory_order_relaxed);
+        // ORDER: release, pairs with the acquire in drain_inbox(): slots and next are seen there.
+    } while (!inbox_.compare_exchange_weak(head, magazine, std::memory_order_release, std::memory_order_relaxed));
+    if (depth > kInboxLimit) drain_inbox();  // A3
+}
+
+void Arena::drain_inbox() noexcept {
+    // ORDER: acquire, pairs with the release in post().
+    Magazine* magazine = inbox_.exchange(nullptr, std::memory_order_acquire);
+    while (magazine != nullptr) {
+        Magazine* next = magazine->next;
+        magazine->next = nullptr;
+        if (Magazine* empty = park(magazine)) magazines_.give(empty);
+        magazine = next;
+    }
+}
+
+Extent* Arena::make_run(unsigned size_class) noexcept {
+    Extent* run = allocate_pages(kSizeClasses[size_class].run_pages, 1, nullptr);
+    if (run == nullptr) return nullptr;
+    PageMap::set_extent(run->base, run);
+    PageMap::set_run(run->base, run->bytes >> kPageShift, owner_key(), detail::PageKind::run, size_class);
+    return run;
+}
+
+Extent* Arena::allocate_pages(size_t pages, size_t alignment, TouchedPages* touched) noexcept {
+    Extent* extent = pages_.allocate(pages, alignment, touched, PageAllocator::Growth::forbidden);
+    if (extent != nullptr) return extent;
+    // Peaks are made here: a chunk more, or the regions that lie in parked magazines.
+    size_t parked = 0;
+    for (Bin& bin : bins_) parked += bin.parked_bytes();
+    if (parked > kParkedWorthTaking) {
+        age(true);
+        extent = pages_.allocate(pages, alignment, touched, PageAllocator::Growth::forbidden);
+        if (extent != nullptr) return extent;
+    }
+    return pages_.allocate(pages, alignment, touched, PageAllocator::Growth::allowed);
+}
+
+void Arena::release_runs(ExtentList& released) noexcept {
+    while (Extent* run = released.pop_front()) {
+        PageMap::set_run(run->base, run->bytes >> kPageShift, owner_key(), detail::PageKind::freed, run->size_class);
+        pages_.release(run, run::touched_pages(*run));
+    }
+}
+
+void* Arena::allocate_one(unsigned size_class) noexcept {
+    for (;;) {
+        if (void* region = bins_[size_class].take_one()) return region;
+        Extent* run = make_run(size_class);
+        if (run == nullptr) return nullptr;
+        if (!bins_[size_class].adopt(run)) {
+            PageMap::clear_entries(run->base, run->bytes >> kPageShift);
+            pages_.release(run, 0);
+        }
+    }
+}
+
+void Arena::deallocate_one(unsigned size_class, void* region) noexcept {
+    ExtentList released;
+    bins_[size_class].give_one(region, released);
+    release_runs(released);
+}
+
+void* Arena::allocate_large(size_t pages, size_t alignment, TouchedPages* touched) noexcept {
+    Extent* extent = allocate_pages(pages, alignment, touched);
+    if (extent == nullptr) return nullptr;
+    extent->kind = ExtentKind::large;
+    large_bytes_.fetch_add(extent->bytes, std::memory_order_relaxed);
+    large_live_.fetch_add(1, std::memory_order_relaxed);
+    PageMap::set_extent(extent->base, extent);
+    PageMap::set_large(extent->base, pages, owner_key());
+    return base::pointer_at(extent->base);
+}
+
+void Arena::deallocate_large(Extent* extent) noexcept {
+    const size_t pages = extent->bytes >> kPageShift;
+    if (!PageMap::retire_head(extent->base, owner_key(), extent->bytes)) {
+        misuse::double_free(base::pointer_at(extent->base), extent->bytes);
+    }
+    PageMap::clear_entries(extent->base + kPageSize, pages - 1);
+    large_bytes_.fetch_sub(extent->bytes, std::memory_order_relaxed);
+    large_live_.fetch_sub(1, std::memory_order_relaxed);
+    pages_.release(extent, pages);
+}
+
+bool Arena::resize_large(Extent* extent, size_t pages) noexcept {
+    const size_t old_pages = extent->bytes >> kPageShift;
+    if (pages > old_pages) {
+        if (!pages_.extend(extent, pages)) return false;
+        PageMap::set_large(extent->base, pages, owner_key());
+        large_bytes_.fetch_add((pages - old_pages) << kPageShift, std::memory_order_relaxed);
+    } else if (pages < old_pages) {
+        PageMap::clear_entries(extent->base + (pages << kPageShift), old_pages - pages);
+        large_bytes_.fetch_sub((old_pages - pages) << kPageShift, std::memory_order_relaxed);
+        pages_.trim(extent, pages);
+    }
+    return true;
+}
+
+void Arena::tick(uint64_t now_ns) noexcept {
+    uint64_t due = next_age_.load(std::memory_order_relaxed);
+    if (now_ns >= due &&
+        next_age_.compare_exchange_strong(due, now_ns + kAgePeriod, std::memory_order_relaxed)) {
+        age(false);
+    }
+    if (pages_.has_unpurged()) pages_.decay(now_ns);
+}
+
+void Arena::age(bool all) noexcept {
+    drain_inbox();
+    for (Bin& bin : bins_) {
+        ExtentList released;
+        Magazine* empties = nullptr;
+        bin.age(all, released, empties);
+        release_runs(released);
+        while (empties != nullptr) {
+            Magazine* next = empties->next;
+            magazines_.give(empties);
+            empties = next;
+        }
+    }
+}
+
+size_t Arena::purge() noexcept {
+    age(true);
+    return pages_.purge();
+}
+
+void Arena::count_huge(int64_t blocks, int64_t bytes) noexcept {
+    // Two's complement: adding a negative number subtracts.
+    huge_live_.fetch_add(static_cast<size_t>(blocks), std::memory_order_relaxed);
+    huge_bytes_.fetch_add(static_cast<size_t>(bytes), std::memory_order_relaxed);
+}
+
+void Arena::check_invariants() noexcept {
+    pages_.check_invariants();
+    for (Bin& bin : bins_) bin.check_invariants();
+}
+
+}  // namespace granary::core

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//
+// arena.hpp — an independent shard of the heap: bins over a page allocator, and an inbox.
+//
+// Role        Room 4: refill and park for thread caches, large regions, frees from elsewhere.
+// Owns        One bin per small class, the pages under them, the inbox of posted magazines.
+// Invariants  A1  every region in this arena's magazines, runs and inbox lies in pages whose
+//                 entries carry this arena's owner key.
+//             A2  a page's entry says "run" only while its run belongs to a bin.
+//             A3  the inbox holds at most about kInboxLimit magazines: whoever posts beyond that
+//                 drains it.
+// Locking     None of its own: bins and pages lock themselves. The inbox is a stack that is only
+//             pushed to (CAS, release) and emptied whole (exchange, acquire), so it has no ABA.
+//             An arena is adopted by one thread, or shared by several; nothing here differs.
+// Source      Message queues between owners: snmalloc; here without links in user memory.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include "arena/bin.hpp"
+#include "arena/magazine.hpp"
+#include "page/page_allocator.hpp"
+
+namespace granary::core {
+
+class Arena {
+public:
+    Arena(uint32_t index, ChunkSource& source, MetadataHeap& metadata, MagazinePool& magazines) noexcept;
+
+    [[nodiscard]] uint32_t index() const noexcept { return index_; }
+    [[nodiscard]] uint32_t owner_key() const noexcept { return detail::owner_key(index_); }
+
+    /// Regions of a class for a thread.
+    /// @param empty an empty magazine of the thread.
+    /// @return a magazine with size() > 0: `empty`, or a parked one while `empty` stays the
+    ///         thread's; nullptr: out of memory.
+    [[nodiscard]] Magazine* refill(unsigned size_class, Magazine* empty) noexcept;
+
+    /// Takes a full magazine. @return an empty one in exchange, or nullptr.
+    [[nodiscard]] Magazine* park(Magazine* magazine) noexcept;
+
+    /// Returns a magazine's regions to their runs, and the magazine to the pool.
+    void distribute(Magazine* magazine) noexcept;
+
+    /// Another thread's frees: keeps the magazine until the owner, or anybody, drains the inbox.
+    void post(Magazine* magazine) noexcept;
+    void drain_inbox() noexcept;
+
+    [[nodiscard]] void* allocate_one(unsigned size_class) noexcept;
+    void deallocate_one(unsigned size_class, void* region) noexcept;
+
+    /// @param pages     1 .. kChunkPages; @param alignment in pages
+    /// @param touched   see PageAllocator
+    [[nodiscard]] void* allocate_large(size_t pages, size_t alignment, TouchedPages* touched) noexcept;
+    /// @param extent live large region of this arena; aborts if it is freed by two threads at once.
+    void deallocate_large(Extent* extent) noexcept;
+    /// In place, or false.
+    [[nodiscard]] bool resize_large(Extent* extent, size_t pages) noexcept;
+
+    /// Decay: purges by the curve; ages bins at most once per kAgePeriod.
+    void tick(uint64_t now_ns) noexcept;
+    [[nodiscard]] bool has_unpurged() const noexcept { return pages_.has_unpurged(); }
+    /// Distributes everything parked and purges every unused page. Returns bytes given back.
+    size_t purge() noexcept;
+    /// Returns parked and posted regions to their runs, all of them or only the idle ones.
+    void age(bool all) noexcept;
+
+    /// A huge block that counts as this arena's.
+    void count_huge(int64_t blocks, int64_t bytes) noexcept;
+
+    PageAllocator& pages() noexcept { return pages_; }
+    Bin& bin(unsigned size_class) noexcept { return bins_[size_class]; }
+    [[nodiscard]] size_t large_bytes() const noexcept { return large_bytes_.load(std::memory_order_relaxed); }
+    [[nodiscard]] size_t large_live() const noexcept { return large_live_.load(std::memory_order_relaxed); }
+    [[nodiscard]] size_t huge_bytes() const noexcept { return huge_bytes_.load(std::memory_order_relaxed); }
+    [[nodiscard]] size_t huge_live() const noexcept { return huge_live_.load(std::memory_order_relaxed); }
+    void check_invariants() noexcept;
+
+    std::atomic<uint32_t> threads{0};  ///< attached; written under LockRank::arena_set
+
+private:
+    static constexpr uint32_t kInboxLimit = 128;
+
+    Extent* make_run(unsigned size_class) noexcept;
+    Extent* allocate_pages(size_t pages, size_t alignment, TouchedPages* touched) noexcept;
+    void release_runs(ExtentList& released) noexcept;
+
+    const uint32_t index_;     // const after init
+    MagazinePool& magazines_;  // const after init
+    PageAllocator pages_;
+    std::atomic<size_t> large_bytes_{0};
+    std::atomic<size_t> large_live_{0};
+    std::atomic<size_t> huge_bytes_{0};
+    std::atomic<size_t> huge_live_{0};
+    std::atomic<uint64_t> next_age_{0};
+    std::array<Bin, kSmallClassCount> bins_;
+    alignas(GRANARY_CACHE_LINE) std::atomic<Magazine*> inbox_{nullptr};
+};
+
+}  // namespace granary::core

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//
+// run.hpp — the regions of one run: which are free, which were never handed out.
+//
+// Role        Free functions over an Extent of kind run; the bin is their only caller.
+// Invariants  X1, X2 of extent.hpp.
+// Locking     The bin's.
+#pragma once
+
+#include "meta/extent.hpp"
+
+namespace granary::core::run {
+
+/// Turns fresh pages into a run of `size_class` with nothing carved.
+void open(Extent& run, unsigned size_class) noexcept;
+
+/// Takes up to `count` free regions by the bitmap, lowest first. Returns how many.
+size_t take_free(Extent& run, void** out, size_t count) noexcept;
+
+/// Carves up to `count` regions that were never handed out. Returns how many.
+size_t carve(Extent& run, void** out, size_t count) noexcept;
+
+/// Marks a region free. Aborts if it is free already or was never handed out.
+void give(Extent& run, void* region) noexcept;
+
+/// True if every region that was ever handed out is free.
+[[nodiscard]] inline bool is_empty(const Extent& run) noexcept { return run.free_regions == run.carved; }
+
+/// Regions outside the run: in the program's hands or in magazines.
+[[nodiscard]] inline size_t taken(const Extent& run) noexcept { return size_t{run.carved} - run.free_regions; }
+
+/// Pages that a handed-out region may have touched.
+[[nodiscard]] inline size_t touched_pages(const Extent& run) noexcept {
+    return (size_t{run.carved} * kSizeClasses[run.size_class].size + kPageSize - 1) >> kPageShift;
+}
+
+/// True if `region` is marked free (or was never handed out).
+[[nodiscard]] bool is_free(const Extent& run, const void* region) noexcept;
+
+void check_invariants(const Extent& run) noexcept;
+
+}  // namespace granary::core::run

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//
+// thread_set.cpp — see the header.
+#include "cache/thread_set.hpp"
+
+#include <algorithm>
+#include <new>
+
+namespace granary::core {
+
+namespace {
+/// By arena index; written once each.
+constinit std::atomic<Arena*> g_arenas[detail::kMaxArenas] = {};
+}  // namespace
+
+Arena* arena_at(uint32_t index) noexcept {
+    // ORDER: acquire, pairs with the release in make_arena_locked().
+    return g_arenas[index].load(std::memory_order_acquire);
+}
+
+void ThreadSet::bind(ChunkSource& source, MetadataHeap& metadata, MagazinePool& magazines,
+                     uint32_t arena_limit) noexcept {
+    source_ = &source;
+    metadata_ = &metadata;
+    magazines_ = &magazines;
+    arena_limit_ = std::clamp<uint32_t>(arena_limit, 1, detail::kMaxArenas);
+}
+
+void ThreadSet::set_decay(int64_t dirty_ms, int64_t muzzy_ms, uint64_t now_ns) noexcept {
+    ScopedLock lock(mutex_);
+    dirty_decay_ms_ = dirty_ms;
+    muzzy_decay_ms_ = muzzy_ms;
+    for (uint32_t i = 0; i < arena_count(); ++i) arena_at(i)->pages().set_decay(dirty_ms, muzzy_ms, now_ns);
+}
+
+ThreadState* ThreadSet::attach(uint64_t now_ns) noexcept {
+    ScopedLock lock(mutex_);
+    ThreadState* state = idle_.pop_front();
+    if (state == nullptr) {
+        Arena* arena = choose_arena_locked(now_ns);
+        if (arena == nullptr) return nullptr;
+        void* memory = metadata_->make<ThreadState>();
+        if (memory == nullptr) return nullptr;
+        state = new (memory) ThreadState(ThreadState::Mode::cached);
+        state->bind(*arena, *magazines_, *metadata_);
+        all_.push_back(*state);
+    }
+    state->idle = false;
+    state->mode = ThreadState::Mode::cached;
+    state->allocated.store(0, std::memory_order_relaxed);
+    state->deallocated.store(0, std::memory_order_relaxed);
+    state->arena->threads.fetch_add(1, std::memory_order_relaxed);
+    return state;
+}
+
+/// Its own while there may be more (N2).
+Arena* ThreadSet::choose_arena_locked(uint64_t now_ns) noexcept {
+    const uint32_t count = arena_count();
+    if (count < arena_limit_) {
+        if (Arena* arena = make_arena_locked(now_ns)) return arena;
+    }
+    Arena* least = nullptr;
+    for (uint32_t i = 0; i < count; ++i) {
+        Arena* arena = arena_at(i);
+        if (least == nullptr || arena->threads.load(std::memory_order_relaxed) < least->threads.load(std::memory_order_relaxed)) {
+            least = arena;
+        }
+    }
+    return least;
+}
+
+Arena* ThreadSet::make_arena_locked(uint64_t now_ns) noexcept {
+    const uint32_t index = arena_count();
+    void* memory = metadata_->make<Arena>();
+    if (memory == nullptr) return nullptr;
+    Arena* arena = new (memory) Arena(index, *source_, *metadata_, *magazines_);
+    arena->pages().set_decay(dirty_decay_ms_, muzzy_decay_ms_, now_ns);
+    // ORDER: release, pairs with arena_at() and arena_count(): a found arena is complete.
+    g_arenas[index].store(arena, std::memory_order_release);
+    arena_count_.store(index + 1, std::memory_order_release);
+    return arena;
+}
+
+void ThreadSet::detach(ThreadState& state) noexcept {
+    state.post_all();
+    ScopedLock lock(mutex_);
+    state.idle = true;
+    state.mode = ThreadState::Mode::cached;
+    state.arena->threads.fetch_sub(1, std::memory_order_relaxed);
+    idle_.push_front(state);
+}
+
+void ThreadSet::age_idle(uint64_t now_ns) noexcept {
+    // Whoever is attaching or ageing already will do; nobody waits for this.
+    if (!mutex_.try_lock()) return;
+    ThreadState* coldest = idle_.pop_back();
+    if (coldest != nullptr) {
+        coldest->flush();
+        coldest->arena->tick(now_ns);
+        idle_.push_front(*coldest);  // round robin; all idle ones are cold before long
+    }
+    mutex_.unlock();
+}
+
+void ThreadSet::flush_idle() noexcept {
+    ScopedLock lock(mutex_);
+    for (ThreadState& state : idle_) state.flush();
+}
+
+void ThreadSet::orphan_all_but(const ThreadState* survivor) noexcept {
+    ScopedLock lock(mutex_);
+    for (ThreadState& state : all_) {
+        if (state.idle || &state == survivor) continue;
+        state.repair_after_fork();
+        state.idle = true;
+        state.mode = ThreadState::Mode::cached;
+        state.arena->threads.fetch_sub(1, std::memory_order_relaxed);
+        idle_.push_front(state);
+    }
+}
+
+Arena* ThreadSet::any_arena() noexcept { return arena_count() == 0 ? nullptr : arena_at(0); }
+
+}  // namespace granary::core

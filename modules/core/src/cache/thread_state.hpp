@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//
+// thread_state.hpp — a thread's cache: its magazines, its outbox, its counters.
+//
+// Role        Room 3 behind the fast path: what happens when a magazine is empty or full, and
+//             when a region belongs to another thread's arena.
+// Owns        One current magazine per class in use, the outbox, a few empty magazines.
+// Invariants  T1  every region in a current magazine belongs to arena_ and to the bin's class.
+//             T2  regions of other arenas are in the outbox only, at most kOutboxBytes of them.
+//             T3  `transition` is not 0 while a bin or the outbox is being rewritten; a forked
+//                 child drops what another thread was rewriting.
+// Locking     The attached thread only; while idle, whoever holds the ThreadSet's lock.
+// Cost        refill, overflow, post: one bin lock or one CAS per magazine.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include <granary/base/intrusive_list.hpp>
+
+#include "arena/arena.hpp"
+#include "granary/core/detail/fast_path.hpp"
+
+namespace granary::core {
+
+/// Finds arenas by index; implemented by the ThreadSet's registry.
+[[nodiscard]] Arena* arena_at(uint32_t index) noexcept;
+
+struct ThreadState : detail::CacheView {
+    /// How calls of this thread are served once they are in the slow path.
+    enum class Mode : uint8_t {
+        cached,    ///< by the magazines; the fast path sees them
+        counting,  ///< by the magazines, through the slow path, which counts bytes
+        direct,    ///< by the arena's locked paths: no cache wanted, or the thread is ending
+    };
+
+    constexpr explicit ThreadState(Mode initial) noexcept : CacheView(detail::kNoOwnerKey), mode(initial) {}
+
+    Arena* arena = nullptr;
+    MagazinePool* magazines = nullptr;
+    MetadataHeap* metadata = nullptr;
+    Mode mode;
+    std::atomic<uint8_t> transition{0};  ///< T3: class + 1, or kOutboxTransition
+    uint8_t spare_count = 0;
+    uint8_t sends = 0;          ///< counts remote frees, for ticks
+    bool idle = false;          ///< guarded by the ThreadSet's lock
+    uint32_t pending_bytes = 0; ///< in the outbox (T2)
+    Magazine* spare = nullptr;  ///< stack of empty magazines
+    uint64_t next_tick_ns = 0;
+    std::atomic<uint64_t> allocated{0};
+    std::atomic<uint64_t> deallocated{0};
+    base::ListLink all_link;
+    base::ListLink idle_link;
+
+    static constexpr uint8_t kOutboxTransition = 0xff;
+    static constexpr size_t kOutboxSets = 8;
+    static constexpr size_t kOutboxWays = 2;
+    static constexpr uint32_t kOutboxBytes = 16 * 1024;
+    struct OutboxSlot {
+        std::atomic<Magazine*> magazine{nullptr};
+        uint32_t key = 0;  ///< arena and class, plus one
+    };
+    std::array<std::array<OutboxSlot, kOutboxWays>, kOutboxSets> outbox{};
+
+    void bind(Arena& home, MagazinePool& pool, MetadataHeap& heap) noexcept;
+
+    /// Newest region of the class, refilling the magazine first if need be; nullptr: out of memory.
+    [[nodiscard]] void* pop(unsigned size_class) noexcept;
+    /// An own region goes back; the magazine is parked first if it is full.
+    void push(unsigned size_class, void* region) noexcept;
+    /// A region of another arena goes into the outbox.
+    void send(uint32_t owner_arena, unsigned size_class, void* region) noexcept;
+
+    /// Posts the whole outbox.
+    void post_all() noexcept;
+    /// Empties everything: magazines into their runs, the outbox to its owners.
+    void flush() noexcept;
+    /// In a forked child, for the state of a thread that is gone: drops what was half-written (T3).
+    void repair_after_fork() noexcept;
+
+    /// Regions of a class in the current magazine and in the outbox; approximate while it runs.
+    [[nodiscard]] size_t cached(unsigned size_class) const noexcept;
+    /// Adds the outbox's regions, by class, to `sums`.
+    void add_outbox(std::array<size_t, kSmallClassCount>& sums) const noexcept;
+    void check_invariants() const noexcept;
+
+private:
+    [[nodiscard]] void* refill_and_pop(unsigned size_class) noexcept;
+    [[nodiscard]] bool make_room(unsigned size_class) noexcept;
+    void install(unsigned size_class, Magazine* magazine, uint32_t count) noexcept;
+    void uninstall(unsigned size_class) noexcept;
+    [[nodiscard]] Magazine* take_empty() noexcept;
+    void give_empty(Magazine* magazine) noexcept;
+    void post(OutboxSlot& slot) noexcept;
+    void send_slow(uint32_t key, unsigned size_class, void* region) noexcept;
+};
+
+}  // namespace granary::core

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//
+// bootstrap.cpp — the first call of the process, the first and the last call of a thread.
+//
+//   t_thread   nullptr ──first call──▸ own state ──last destructor round──▸ &g_direct_thread
+//   t_cache    kEmptyCache             the state                            kEmptyCache
+//                                      (kEmptyCache while counting or direct)
+//
+// Source      Thread-local storage of two pointers; the constant empty cache is the door.
+#include <algorithm>
+
+#include <granary/base/panic.hpp>
+#include <granary/os/clock.hpp>
+#include <granary/os/cpu.hpp>
+#include <granary/os/thread.hpp>
+
+#include "granary/core/lifecycle.hpp"
+#include "heap/heap_state.hpp"
+
+namespace granary::core {
+
+namespace {
+
+/// Automatic arenas per usable CPU: more than threads that run at once ever need, so that
+/// sharing begins only when threads outnumber the CPUs several times.
+constexpr uint32_t kArenasPerCpu = 4;
+constexpr uint32_t kLeastArenas = 8;
+
+/// Rounds of key destructors that pass before the state is given up: other libraries' destructors
+/// still allocate and free in between (POSIX promises four rounds).
+constexpr uintptr_t kExitRounds = 3;
+
+constinit thread_local ThreadState* t_thread GRANARY_TLS_INITIAL_EXEC = nullptr;
+
+/// Serves threads that are ending, or for which there is no memory. Never written to.
+constinit ThreadState g_direct_thread{ThreadState::Mode::direct};
+
+void on_thread_exit(void* value) noexcept {
+    // The value counts the rounds.
+    const auto round = reinterpret_cast<uintptr_t>(value);
+    if (round < kExitRounds && os::arm_thread_exit(reinterpret_cast<void*>(round + 1))) return;
+    ThreadState* state = t_thread;
+    if (state == nullptr || state == &g_direct_thread) return;
+    t_thread = &g_direct_thread;
+    detail::t_cache = const_cast<detail::CacheView*>(&detail::kEmptyCache);
+    g_heap.threads.detach(*state);
+}
+
+}  // namespace
+
+namespace detail {
+constinit const CacheView kEmptyCache{kNoOwnerKey};
+// F1: nobody writes through it, since its bins are empty and full at once.
+thread_local constinit CacheView* t_cache GRANARY_TLS_INITIAL_EXEC = const_cast<CacheView*>(&kEmptyCache);
+}  // namespace detail
+
+constinit Heap g_heap;
+
+void bootstrap() noexcept {
+    // ORDER: acquire, pairs with the release below.
+    if (g_heap.ready.load(std::memory_order_acquire)) return;
+    ScopedLock lock(g_heap.boot);
+    if (g_heap.ready.load(std::memory_order_relaxed)) return;
+    HeapOptions options = load_startup_options();
+    if (!options.valid) base::panic("the options above are not valid and abort_conf is set");
+    if (options.arena_limit == 0) {
+        options.arena_limit = std::max(os::usable_cpus() * kArenasPerCpu, kLeastArenas);
+    }
+    options.arena_limit = std::min(options.arena_limit, detail::kMaxArenas);
+    g_heap.options = options;
+    g_heap.dirty_decay_ms.store(options.dirty_decay_ms, std::memory_order_relaxed);
+    g_heap.muzzy_decay_ms.store(options.muzzy_decay_ms, std::memory_order_relaxed);
+    const os::PageOps& ops = os::kernel_pages();
+    g_heap.metadata.bind(ops);
+    g_heap.source.bind(ops, g_heap.metadata, g_heap.page_map);
+    g_heap.threads.bind(g_heap.source, g_heap.metadata, g_heap.magazines, options.arena_limit);
+    const uint64_t now = os::coarse_now_ns();
+    g_heap.source.set_decay(options.dirty_decay_ms, options.muzzy_decay_ms, now);
+    g_heap.threads.set_decay(options.dirty_decay_ms, options.muzzy_decay_ms, now);
+    // Without the hook threads' caches are not taken over, and nothing else is lost.
+    static_cast<void>(os::register_thread_exit([](void* value) { on_thread_exit(value); }));
+    // ORDER: release, pairs with the acquire above: who sees "ready" sees a bound heap.
+    g_heap.ready.store(true, std::memory_order_release);
+}
+
+void register_process_hooks() noexcept {
+    static_cast<void>(os::register_fork_handlers(fork_prepare, fork_parent, fork_child));
+}
+
+ThreadState& current_thread() noexcept {
+    if (GRANARY_LIKELY(t_thread != nullptr)) return *t_thread;
+    bootstrap();
+    ThreadState* state = g_heap.threads.attach(os::coarse_now_ns());
+    if (state == nullptr) return g_direct_thread;  // tried again at the next call
+    if (!g_heap.options.thread_cache) state->mode = ThreadState::Mode::direct;
+    t_thread = state;
+    aim_fast_path(*state);
+    // May allocate: the thread is ready for that.
+    static_cast<void>(os::arm_thread_exit(reinterpret_cast<void*>(uintptr_t{1})));
+    return *state;
+}
+
+ThreadState* attached_thread() noexcept { return t_thread == &g_direct_thread ? nullptr : t_thread; }
+
+void aim_fast_path(ThreadState& state) noexcept {
+    detail::t_cache = state.mode == ThreadState::Mode::cached ? &state : const_cast<detail::CacheView*>(&detail::kEmptyCache);
+}
+
+Arena* arena_of(ThreadState& state) noexcept { return state.arena != nullptr ? state.arena : g_heap.threads.any_arena(); }
+
+}  // namespace granary::core

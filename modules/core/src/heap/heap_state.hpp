@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//
+// heap_state.hpp — the one global, and the helpers that every file of this layer uses.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include "cache/thread_set.hpp"
+#include "granary/core/options.hpp"
+
+namespace granary::core {
+
+struct Heap {
+    MetadataHeap metadata;
+    PageMap page_map;
+    ChunkSource source;
+    MagazinePool magazines;
+    ThreadSet threads;
+    Mutex boot{LockRank::boot};
+    std::atomic<bool> ready{false};
+    HeapOptions options;  // const after init
+    std::atomic<int64_t> dirty_decay_ms{0};
+    std::atomic<int64_t> muzzy_decay_ms{0};
+};
+
+extern constinit Heap g_heap;
+
+/// Largest large region; above it, whole chunks.
+inline constexpr size_t kLargeMaxPages = 256;
+
+/// The calling thread's state, attached if need be. In the direct mode it may be shared by
+/// threads and has no arena. Never nullptr.
+[[nodiscard]] ThreadState& current_thread() noexcept;
+/// The same, without attaching: nullptr if the thread has none of its own.
+[[nodiscard]] ThreadState* attached_thread() noexcept;
+/// Points the thread's fast path where its mode wants it.
+void aim_fast_path(ThreadState& state) noexcept;
+
+/// Time-driven work of the calling thread, at the start of a slow-path operation (so that what
+/// the operation frees is never purged by it, D3 of decay.hpp).
+void tick(ThreadState& state) noexcept;
+
+/// Out of memory: gives back and takes back everything that is unused.
+void reclaim(ThreadState& state) noexcept;
+
+/// Huge blocks. @param zeroed receives whether every byte reads zero.
+[[nodiscard]] void* allocate_huge(ThreadState& state, size_t size, size_t alignment, bool& zeroed) noexcept;
+void deallocate_huge(Extent* extent) noexcept;
+/// In place or by moving pages; nullptr if neither was possible.
+[[nodiscard]] void* resize_huge(Extent* extent, size_t size) noexcept;
+
+/// Arena for a caller in direct mode; nullptr if there is none.
+[[nodiscard]] Arena* arena_of(ThreadState& state) noexcept;
+
+/// Starts the purging thread if it is wanted and not running. Called with no lock held.
+void start_background_thread_if_wanted() noexcept;
+void forget_background_thread() noexcept;  // in a forked child
+Mutex& background_mutex() noexcept;
+
+}  // namespace granary::core

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//
+// huge.cpp — blocks of whole chunks: usable to the page, moved by their page tables.
+//
+// Invariants  U1  a block's chunk words count its usable pages: chunk i has all 512 but the last,
+//                 which has the rest. Its first page's entry is a head; the others' are 0.
+//             U2  new addresses are published before the old ones can be reused.
+#include <algorithm>
+#include <cstring>
+
+#include <granary/base/bits.hpp>
+
+#include "arena/misuse.hpp"
+#include "heap/heap_state.hpp"
+#include "meta/page_map.hpp"
+
+namespace granary::core {
+
+namespace {
+
+size_t chunks_for(size_t bytes) noexcept { return (bytes + kChunkSize - 1) >> kChunkShift; }
+
+/// Writes the words of chunks [from, end) of a block (U1).
+void publish_chunks(Extent* extent, size_t from) noexcept {
+    const size_t chunks = chunks_for(extent->bytes);
+    const size_t pages = extent->bytes >> kPageShift;
+    for (size_t i = from; i < chunks; ++i) {
+        const size_t usable = std::min(pages - i * kChunkPages, kChunkPages);
+        PageMap::set_chunk(extent->base + (i << kChunkShift),
+                           {ChunkUse::huge, static_cast<uint32_t>(usable), static_cast<uint32_t>(i)}, extent);
+    }
+}
+
+void publish_head(Extent* extent) noexcept {
+    PageMap::set_extent(extent->base, extent);
+    PageMap::set_entry(extent->base, detail::make_entry(detail::owner_key(extent->arena), detail::PageKind::head, 0, 0));
+}
+
+/// Moves a block to `range`, by its page tables or by copying.
+void relocate(Extent* extent, const ChunkRange& range, size_t new_bytes) noexcept {
+    const uintptr_t old_base = extent->base;
+    const size_t old_bytes = extent->bytes;
+    const size_t old_chunks = chunks_for(old_bytes);
+    const size_t kept = std::min(old_chunks << kChunkShift, range.chunks << kChunkShift);
+    const os::PageOps& ops = g_heap.source.ops();
+    bool dirty = false;
+    if (!ops.move(ops.self, base::pointer_at(old_base), base::pointer_at(range.base), kept)) {
+        std::memcpy(base::pointer_at(range.base), base::pointer_at(old_base), std::min(old_bytes, new_bytes));
+        dirty = true;
+    }
+    extent->base = range.base;
+    extent->bytes = new_bytes;
+    publish_chunks(extent, 0);  // U2
+    publish_head(extent);
+    static_cast<void>(PageMap::retire_head(old_base, detail::owner_key(extent->arena), old_bytes));
+    g_heap.source.give(old_base, old_chunks, dirty);
+}
+
+}  // namespace
+
+void* allocate_huge(ThreadState& state, size_t size, size_t alignment, bool& zeroed) noexcept {
+    Arena* arena = arena_of(state);
+    if (arena == nullptr) return nullptr;
+    Extent* extent = g_heap.source.make_extent();
+    if (extent == nullptr) return nullptr;
+    const size_t bytes = base::align_up(size, kPageSize);
+    ChunkRange range;
+    if (!g_heap.source.take(chunks_for(bytes), alignment, range)) {
+        g_heap.source.discard_extent(extent);
+        return nullptr;
+    }
+    *extent = Extent{};
+    extent->base = range.base;
+    extent->bytes = bytes;
+    extent->arena = arena->index();
+    extent->kind = ExtentKind::huge;
+    publish_chunks(extent, 0);
+    publish_head(extent);
+    arena->count_huge(1, static_cast<int64_t>(bytes));
+    zeroed = range.zeroed;
+    return base::pointer_at(range.base);
+}
+
+void deallocate_huge(Extent* extent) noexcept {
+    const uintptr_t base = extent->base;
+    const size_t bytes = extent->bytes;
+    if (!PageMap::retire_head(base, detail::owner_key(extent->arena), bytes)) {
+        misuse::double_free(base::pointer_at(base), bytes);
+    }
+    arena_at(extent->arena)->count_huge(-1, -static_cast<int64_t>(bytes));
+    g_heap.source.discard_extent(extent);
+    g_heap.source.give(base, chunks_for(bytes), true);
+}
+
+void* resize_huge(Extent* extent, size_t size) noexcept {
+    const size_t new_bytes = base::align_up(size, kPageSize);
+    const size_t old_bytes = extent->bytes;
+    const size_t old_chunks = chunks_for(old_bytes);
+    const size_t new_chunks = chunks_for(new_bytes);
+    ChunkRange range;
+    if (new_chunks < old_chunks) {
+        extent->bytes = new_bytes;
+        publish_chunks(extent, new_chunks - 1);
+        g_heap.source.give(extent->base + (new_chunks << kChunkShift), old_chunks - new_chunks, true);
+    } else if (new_chunks == old_chunks ||
+               g_heap.source.take_following(extent->base + (old_chunks << kChunkShift), new_chunks - old_chunks, range)) {
+        extent->bytes = new_bytes;
+        publish_chunks(extent, old_chunks - 1);
+    } else if (g_heap.source.take(new_chunks, kChunkSize, range)) {
+        relocate(extent, range, new_bytes);
+    } else {
+        return nullptr;
+    }
+    arena_at(extent->arena)->count_huge(0, static_cast<int64_t>(new_bytes) - static_cast<int64_t>(old_bytes));
+    return base::pointer_at(extent->base);
+}
+
+}  // namespace granary::core

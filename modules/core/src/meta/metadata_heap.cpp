@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//
+// metadata_heap.cpp — see the header.
+#include "meta/metadata_heap.hpp"
+
+#include <granary/base/bits.hpp>
+
+namespace granary::core {
+
+namespace {
+constexpr size_t kLargestBlock = 2 * 1024 * 1024;
+}  // namespace
+
+void* MetadataHeap::allocate(size_t size, size_t alignment) noexcept {
+    ScopedLock lock(mutex_);
+    uintptr_t start = base::align_up(cursor_, alignment);
+    if (cursor_ == 0 || start + size > end_) {
+        const size_t page = os::page_size();
+        size_t block = base::align_up(next_block_ < size ? size : next_block_, page);
+        void* memory = ops_->map(ops_->self, block);
+        if (memory == nullptr) {  // little is left: ask for no more than is needed
+            block = base::align_up(size, page);
+            memory = ops_->map(ops_->self, block);
+            if (memory == nullptr) return nullptr;
+        }
+        // SAFETY (H1): a fresh mapping, read and written only through what is handed out.
+        start = reinterpret_cast<uintptr_t>(memory);
+        // The kernel often places the new block right below the old one; the rest of the old is
+        // given up: at most one object's length.
+        end_ = start + block;
+        if (next_block_ < kLargestBlock) next_block_ *= 2;
+    }
+    cursor_ = start + size;
+    used_ += size;
+    return reinterpret_cast<void*>(start);
+}
+
+void* MetadataHeap::map(size_t size) noexcept { return ops_->map(ops_->self, size); }
+
+size_t MetadataHeap::bytes_taken() noexcept {
+    ScopedLock lock(mutex_);
+    return used_;
+}
+
+}  // namespace granary::core

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//
+// page_map.hpp — address -> what lies there; the write side, and the slow lookups.
+//
+// Role        The building's register: page/ and arena/ write it, heap/ reads it.
+// Owns        Leaves, one per GiB of addresses in use: page entries (E1 in page_entry.hpp),
+//             a descriptor slot per page, a word and a descriptor slot per chunk.
+// Invariants  P1  the descriptor slot of the first page of a run, large region or huge block
+//                 holds its Extent; a freed head's holds its former size, tagged.
+//             P2  a chunk word says whether the chunk belongs to a huge block, and then how
+//                 many of its pages are usable and which chunk of the block it is.
+// Locking     Reads and writes of slots are lock-free (one writer at a time: the pages' holder);
+//             leaves are created under mutex_ and never removed.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include "granary/core/detail/page_entry.hpp"
+#include "meta/extent.hpp"
+#include "meta/metadata_heap.hpp"
+
+namespace granary::core {
+
+enum class ChunkUse : uint32_t { none, pages, huge, free };
+
+/// Packed into one atomic word per chunk (P2).
+struct ChunkWord {
+    ChunkUse use = ChunkUse::none;
+    uint32_t usable_pages = 0;  ///< of this chunk, huge only
+    uint32_t index = 0;         ///< of this chunk in its block, huge only
+
+    [[nodiscard]] constexpr uint64_t packed() const noexcept {
+        return uint64_t{static_cast<uint32_t>(use)} | (uint64_t{usable_pages} << 2) | (uint64_t{index} << 16);
+    }
+    [[nodiscard]] static constexpr ChunkWord unpack(uint64_t word) noexcept {
+        return {static_cast<ChunkUse>(word & 3), static_cast<uint32_t>((word >> 2) & 0x3fff),
+                static_cast<uint32_t>(word >> 16)};
+    }
+};
+
+class PageMap {
+public:
+    constexpr PageMap() noexcept = default;
+
+    /// Makes the leaves of [base, base + size). False: out of memory; what was made stays.
+    [[nodiscard]] bool cover(uintptr_t base, size_t size, MetadataHeap& metadata) noexcept;
+
+    /// Entries of `pages` pages of a run; page i gets page field i.
+    static void set_run(uintptr_t base, size_t pages, uint32_t owner, detail::PageKind kind,
+                        uint32_t size_class) noexcept;
+    /// Entries of a large region's pages: one head, then interiors.
+    static void set_large(uintptr_t base, size_t pages, uint32_t owner) noexcept;
+    static void set_entry(uintptr_t page, uint32_t entry) noexcept;
+    static void clear_entries(uintptr_t base, size_t pages) noexcept;
+
+    static void set_extent(uintptr_t page, Extent* extent) noexcept;
+    /// @param page start of a live run, large region or huge block (P1).
+    [[nodiscard]] static Extent* extent_at(uintptr_t page) noexcept;
+
+    /// Turns a live head into a freed one that remembers `bytes`, to name a double free.
+    /// @return false if it was not a live head: another thread freed it.
+    [[nodiscard]] static bool retire_head(uintptr_t page, uint32_t owner, size_t bytes) noexcept;
+    [[nodiscard]] static size_t freed_bytes(uintptr_t page) noexcept;
+
+    static void set_chunk(uintptr_t chunk, ChunkWord word, Extent* extent) noexcept;
+    /// {none} for any address outside granary's leaves.
+    [[nodiscard]] static ChunkWord chunk_word(uintptr_t address) noexcept;
+    [[nodiscard]] static Extent* chunk_extent(uintptr_t address) noexcept;
+
+    Mutex& mutex() noexcept { return mutex_; }
+
+private:
+    Mutex mutex_{LockRank::page_map};
+};
+
+}  // namespace granary::core

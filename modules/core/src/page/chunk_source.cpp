@@ -1,0 +1,320 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//
+// chunk_source.cpp — taking, giving, merging, purging.
+#include "page/chunk_source.hpp"
+
+#include <algorithm>
+
+#include <granary/base/bits.hpp>
+#include <granary/base/panic.hpp>
+
+#include "page/page_class.hpp"
+
+namespace granary::core {
+
+namespace {
+constexpr size_t kLargestSpan = 256 * 1024 * 1024;
+/// How many ranges of the class below the wanted one are looked at before a larger class is split.
+constexpr int kNearFits = 4;
+
+constexpr size_t index_of(PageState state) noexcept { return static_cast<size_t>(state); }
+size_t chunks_of(const Extent& extent) noexcept { return extent.bytes >> kChunkShift; }
+}  // namespace
+
+void ChunkSource::bind(const os::PageOps& ops, MetadataHeap& metadata, PageMap& page_map) noexcept {
+    ops_ = &ops;
+    metadata_ = &metadata;
+    page_map_ = &page_map;
+}
+
+bool ChunkSource::take(size_t chunks, size_t alignment, ChunkRange& out) noexcept {
+    ScopedLock lock(mutex_);
+    alignment = std::max(alignment, kChunkSize);
+    return take_free_locked(chunks, alignment, out) || take_fresh_locked(chunks, alignment, out);
+}
+
+bool ChunkSource::take_free_locked(size_t chunks, size_t alignment, ChunkRange& out) noexcept {
+    for (PageState state : {PageState::dirty, PageState::muzzy, PageState::retained}) {
+        Extent* extent = find_locked(state, chunks, alignment);
+        if (extent == nullptr) continue;
+        const uintptr_t base = base::align_up(extent->base, alignment);
+        split_locked(extent, base, chunks);
+        out = {base, chunks, state == PageState::retained};
+        return true;
+    }
+    return false;
+}
+
+Extent* ChunkSource::find_locked(PageState state, size_t chunks, size_t alignment) noexcept {
+    FreeSet& set = free_[index_of(state)];
+    auto fits = [&](const Extent& extent) {
+        const uintptr_t base = base::align_up(extent.base, alignment);
+        return base + (chunks << kChunkShift) <= extent.base + extent.bytes;
+    };
+    const size_t exact = page_class_ceil(chunks);
+    const size_t below = page_class_floor(chunks);
+    if (below != exact) {
+        int tries = kNearFits;
+        for (Extent& extent : set.buckets[below]) {
+            if (fits(extent)) return &extent;
+            if (--tries == 0) break;
+        }
+    }
+    for (size_t b = set.nonempty.find_first_set(exact); b < kBuckets; b = set.nonempty.find_first_set(b + 1)) {
+        for (Extent& extent : set.buckets[b]) {
+            if (fits(extent)) return &extent;
+            if (alignment == kChunkSize) break;  // cannot happen: the class is long enough
+        }
+    }
+    return nullptr;
+}
+
+void ChunkSource::split_locked(Extent* extent, uintptr_t base, size_t chunks) noexcept {
+    const uintptr_t old_base = extent->base;
+    const uintptr_t old_end = extent->base + extent->bytes;
+    const uintptr_t end = base + (chunks << kChunkShift);
+    const PageState state = extent->state;
+    unlink_locked(extent);
+    mark_taken(base, chunks);  // before its neighbours look whom to merge with
+    // The tail first: it may need a descriptor, and the one just given back is then there for it.
+    if (end < old_end) insert_locked(end, (old_end - end) >> kChunkShift, state);
+    if (old_base < base) insert_locked(old_base, (base - old_base) >> kChunkShift, state);
+}
+
+bool ChunkSource::take_fresh_locked(size_t chunks, size_t alignment, ChunkRange& out) noexcept {
+    const size_t bytes = chunks << kChunkShift;
+    uintptr_t base = base::align_up(span_cursor_, alignment);
+    if (span_cursor_ == 0 || base < span_cursor_ || base > span_end_ || span_end_ - base < bytes) {
+        if (!grow_span_locked(bytes, alignment)) return false;
+        base = base::align_up(span_cursor_, alignment);
+    }
+    if (!page_map_->cover(span_cursor_, base + bytes - span_cursor_, *metadata_)) return false;
+    // Chunks skipped for alignment are committed with the rest, so that C3 holds for them too.
+    if (!ops_->commit(ops_->self, base::pointer_at(span_cursor_), base + bytes - span_cursor_)) return false;
+    const uintptr_t skipped = span_cursor_;
+    span_cursor_ = base + bytes;
+    if (skipped < base) insert_locked(skipped, (base - skipped) >> kChunkShift, PageState::retained);
+    out = {base, chunks, true};  // chunk words of fresh chunks are "none" from the start
+    return true;
+}
+
+bool ChunkSource::grow_span_locked(size_t bytes, size_t alignment) noexcept {
+    // Spans are asked for right below the lowest one: the kernel then merges them into one mapping.
+    const size_t slack = alignment > kChunkSize ? alignment : 0;
+    size_t wanted = 0;
+    if (base::add_overflows(bytes, slack + kChunkSize, wanted)) return false;
+    size_t span = std::max(next_span_, bytes + slack);
+    void* memory = nullptr;
+    size_t reserved = 0;
+    for (;;) {
+        reserved = span + kChunkSize;
+        void* hint = lowest_ > reserved ? base::pointer_at(lowest_ - span) : nullptr;
+        memory = ops_->reserve(ops_->self, hint, hint != nullptr ? span : reserved);
+        if (memory != nullptr && hint != nullptr) {
+            if (base::is_aligned(base::address_of(memory), kChunkSize)) {
+                reserved = span;
+                break;
+            }
+            ops_->release(ops_->self, memory, span);
+            memory = ops_->reserve(ops_->self, nullptr, reserved);
+        }
+        if (memory != nullptr) break;
+        if (span == bytes + slack) return false;
+        span = std::max(base::align_up(span / 2, kChunkSize), bytes + slack);
+    }
+    uintptr_t start = base::address_of(memory);
+    uintptr_t end = start + reserved;
+    const uintptr_t aligned = base::align_up(start, kChunkSize);
+    const uintptr_t aligned_end = base::align_down(end, kChunkSize);
+    if (aligned > start) ops_->release(ops_->self, memory, aligned - start);
+    if (end > aligned_end) ops_->release(ops_->self, base::pointer_at(aligned_end), end - aligned_end);
+    if (!detail::is_mappable(aligned_end - 1)) {
+        ops_->release(ops_->self, base::pointer_at(aligned), aligned_end - aligned);
+        return false;
+    }
+    // What is left of the old span stays usable, unless its pages cannot be had.
+    if (span_cursor_ < span_end_ && page_map_->cover(span_cursor_, span_end_ - span_cursor_, *metadata_) &&
+        ops_->commit(ops_->self, base::pointer_at(span_cursor_), span_end_ - span_cursor_)) {
+        insert_locked(span_cursor_, (span_end_ - span_cursor_) >> kChunkShift, PageState::retained);
+    }
+    span_cursor_ = aligned;
+    span_end_ = aligned_end;
+    if (lowest_ == 0 || aligned < lowest_) lowest_ = aligned;
+    if (next_span_ < kLargestSpan) next_span_ *= 2;
+    return true;
+}
+
+bool ChunkSource::take_following(uintptr_t end, size_t chunks, ChunkRange& out) noexcept {
+    ScopedLock lock(mutex_);
+    if (end == span_cursor_ && span_end_ - end >= (chunks << kChunkShift)) {
+        return take_fresh_locked(chunks, kChunkSize, out);
+    }
+    if (PageMap::chunk_word(end).use != ChunkUse::free) return false;
+    Extent* extent = PageMap::chunk_extent(end);
+    if (extent == nullptr || extent->base != end || chunks_of(*extent) < chunks) return false;
+    const bool zeroed = extent->state == PageState::retained;
+    split_locked(extent, end, chunks);
+    out = {end, chunks, zeroed};
+    return true;
+}
+
+void ChunkSource::mark_taken(uintptr_t base, size_t chunks) noexcept {
+    for (size_t i = 0; i < chunks; ++i) PageMap::set_chunk(base + (i << kChunkShift), {}, nullptr);
+}
+
+void ChunkSource::give(uintptr_t base, size_t chunks, bool dirty) noexcept {
+    ScopedLock lock(mutex_);
+    mark_taken(base, chunks);  // no chunk of it is a huge block's or an arena's any more
+    insert_locked(base, chunks, dirty ? PageState::dirty : PageState::retained);
+}
+
+/// Inserts a free range and merges it with its neighbours of the same state (C1).
+void ChunkSource::insert_locked(uintptr_t base, size_t chunks, PageState state) noexcept {
+    uintptr_t end = base + (chunks << kChunkShift);
+    if (PageMap::chunk_word(base - 1).use == ChunkUse::free) {
+        Extent* before = PageMap::chunk_extent(base - 1);
+        if (before != nullptr && before->state == state) {
+            base = before->base;
+            unlink_locked(before);
+        }
+    }
+    if (PageMap::chunk_word(end).use == ChunkUse::free) {
+        Extent* after = PageMap::chunk_extent(end);
+        if (after != nullptr && after->state == state) {
+            end += after->bytes;
+            unlink_locked(after);
+        }
+    }
+    Extent* extent = link_locked(base, (end - base) >> kChunkShift, state);
+    if (extent == nullptr) return;
+    // Inner slots keep whatever they say: only a range's ends are ever looked at (C2).
+    PageMap::set_chunk(base, {ChunkUse::free, 0, 0}, extent);
+    PageMap::set_chunk(end - kChunkSize, {ChunkUse::free, 0, 0}, extent);
+}
+
+Extent* ChunkSource::link_locked(uintptr_t base, size_t chunks, PageState state) noexcept {
+    Extent* extent = extents_.take(*metadata_);
+    if (extent == nullptr) {
+        // No descriptor for 128 bytes: the address space is lost to us, its pages go back.
+        ops_->purge_forced(ops_->self, base::pointer_at(base), chunks << kChunkShift);
+        return nullptr;
+    }
+    *extent = Extent{};
+    extent->base = base;
+    extent->bytes = chunks << kChunkShift;
+    extent->kind = ExtentKind::free_chunks;
+    extent->state = state;
+    FreeSet& set = free_[index_of(state)];
+    const size_t bucket = page_class_floor(chunks);
+    set.buckets[bucket].push_front(*extent);
+    set.nonempty.set(bucket);
+    auto& count = free_chunks_[index_of(state)];
+    count.store(count.load(std::memory_order_relaxed) + chunks, std::memory_order_relaxed);
+    return extent;
+}
+
+void ChunkSource::unlink_locked(Extent* extent) noexcept {
+    FreeSet& set = free_[index_of(extent->state)];
+    const size_t bucket = page_class_floor(chunks_of(*extent));
+    set.buckets[bucket].erase(*extent);
+    if (set.buckets[bucket].empty()) set.nonempty.clear(bucket);
+    auto& count = free_chunks_[index_of(extent->state)];
+    count.store(count.load(std::memory_order_relaxed) - chunks_of(*extent), std::memory_order_relaxed);
+    extents_.give(extent);
+}
+
+Extent* ChunkSource::make_extent() noexcept {
+    ScopedLock lock(mutex_);
+    return extents_.take(*metadata_);
+}
+
+void ChunkSource::discard_extent(Extent* extent) noexcept {
+    ScopedLock lock(mutex_);
+    extents_.give(extent);
+}
+
+void ChunkSource::set_decay(int64_t dirty_ms, int64_t muzzy_ms, uint64_t now_ns) noexcept {
+    ScopedLock lock(mutex_);
+    dirty_decay_.set_time(dirty_ms, now_ns);
+    muzzy_decay_.set_time(muzzy_ms, now_ns);
+}
+
+void ChunkSource::decay(uint64_t now_ns) noexcept {
+    ScopedLock lock(mutex_);
+    const size_t dirty = free_chunks_[index_of(PageState::dirty)].load(std::memory_order_relaxed);
+    const size_t keep = dirty_decay_.limit(now_ns, dirty);
+    const bool lazily = muzzy_decay_.milliseconds() != 0;
+    const size_t muzzy = free_chunks_[index_of(PageState::muzzy)].load(std::memory_order_relaxed);
+    const size_t keep_muzzy = muzzy_decay_.limit(now_ns, muzzy);
+    lock.release();
+    if (keep_muzzy < muzzy) purge_to(PageState::muzzy, keep_muzzy, false);
+    if (keep < dirty) purge_to(PageState::dirty, keep, lazily);
+}
+
+size_t ChunkSource::purge() noexcept {
+    return purge_to(PageState::dirty, 0, false) + purge_to(PageState::muzzy, 0, false);
+}
+
+size_t ChunkSource::purge_to(PageState from, size_t keep_chunks, bool lazily) noexcept {
+    size_t purged = 0;
+    ScopedLock lock(mutex_);
+    FreeSet& set = free_[index_of(from)];
+    PurgeCounters& counters = from == PageState::dirty ? dirty_purges_ : muzzy_purges_;
+    ++counters.passes;
+    while (free_chunks_[index_of(from)].load(std::memory_order_relaxed) > keep_chunks) {
+        // The smallest ranges go first: large ones are what a next huge block can use.
+        const size_t bucket = set.nonempty.find_first_set();
+        if (bucket == kBuckets) break;
+        Extent* extent = set.buckets[bucket].back();
+        const uintptr_t base = extent->base;
+        const size_t bytes = extent->bytes;
+        unlink_locked(extent);
+        mark_taken(base, bytes >> kChunkShift);  // nobody merges with it meanwhile (C1)
+        ++counters.calls;
+        counters.pages += bytes >> kPageShift;
+        lock.release();
+        const bool done = lazily ? ops_->purge_lazy(ops_->self, base::pointer_at(base), bytes)
+                                 : ops_->purge_forced(ops_->self, base::pointer_at(base), bytes);
+        lock.reacquire();
+        if (!done) {  // locked pages, perhaps: keep them, and do not try again and again
+            insert_locked(base, bytes >> kChunkShift, from);
+            break;
+        }
+        insert_locked(base, bytes >> kChunkShift, lazily ? PageState::muzzy : PageState::retained);
+        purged += bytes;
+    }
+    return purged;
+}
+
+size_t ChunkSource::free_bytes(PageState state) noexcept {
+    ScopedLock lock(mutex_);
+    size_t bytes = free_chunks_[index_of(state)].load(std::memory_order_relaxed) << kChunkShift;
+    if (state == PageState::retained) bytes += span_end_ - span_cursor_;
+    return bytes;
+}
+
+void ChunkSource::read_purge_counters(PurgeCounters& dirty, PurgeCounters& muzzy) noexcept {
+    ScopedLock lock(mutex_);
+    dirty = dirty_purges_;
+    muzzy = muzzy_purges_;
+}
+
+void ChunkSource::check_invariants() noexcept {
+    ScopedLock lock(mutex_);
+    for (size_t s = 0; s < kPageStates; ++s) {
+        size_t chunks = 0;
+        for (size_t b = 0; b < kBuckets; ++b) {
+            GRANARY_CHECK(free_[s].buckets[b].empty() != free_[s].nonempty.test(b), "chunk source: bucket mask [C1]");
+            for (Extent& extent : free_[s].buckets[b]) {
+                chunks += chunks_of(extent);
+                GRANARY_CHECK(index_of(extent.state) == s, "chunk source: state of a free range [C1]");
+                GRANARY_CHECK(PageMap::chunk_extent(extent.base) == &extent, "chunk source: first slot [C2]");
+                GRANARY_CHECK(PageMap::chunk_extent(extent.base + extent.bytes - 1) == &extent,
+                              "chunk source: last slot [C2]");
+            }
+        }
+        GRANARY_CHECK(chunks == free_chunks_[s].load(std::memory_order_relaxed), "chunk source: chunk count [C1]");
+    }
+}
+
+}  // namespace granary::core

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//
+// chunk_source.hpp — the process's address space in chunks: fresh, free, and huge blocks.
+//
+// Role        Room 7's neighbour: hands chunks to page allocators and serves huge blocks whole.
+// Owns        The span being consumed; free ranges of chunks by state, dirty ▸ muzzy ▸ retained.
+// Invariants  C1  neighbouring free ranges of one state are merged, except while one is being purged.
+//             C2  a free range's first and last chunk slots in the page map lead to its extent.
+//             C3  every chunk that was ever handed out stays committed; retained ones read zero.
+// Locking     mutex_, LockRank::chunk_source; released around purging system calls.
+// Cost        take/give O(1) but for the merge and a bounded search; one system call per fresh range.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+#include <granary/base/bitmap.hpp>
+#include <granary/os/pages.hpp>
+
+#include "meta/extent.hpp"
+#include "meta/extent_pool.hpp"
+#include "meta/metadata_heap.hpp"
+#include "meta/page_map.hpp"
+#include "page/decay.hpp"
+#include "sync/mutex.hpp"
+
+namespace granary::core {
+
+/// Consecutive chunks in the taker's hands.
+struct ChunkRange {
+    uintptr_t base = 0;
+    size_t chunks = 0;
+    bool zeroed = false;  ///< every byte reads zero
+};
+
+/// Purge work done, for statistics.
+struct PurgeCounters {
+    uint64_t passes = 0;
+    uint64_t calls = 0;  ///< madvise
+    uint64_t pages = 0;
+};
+
+class ChunkSource {
+public:
+    constexpr ChunkSource() noexcept = default;
+
+    void bind(const os::PageOps& ops, MetadataHeap& metadata, PageMap& page_map) noexcept;
+
+    /// @param chunks    at least 1.
+    /// @param alignment in bytes, a power of two; chunks are aligned to their size anyway.
+    /// @return false if the OS gives nothing more; nothing has changed then.
+    [[nodiscard]] bool take(size_t chunks, size_t alignment, ChunkRange& out) noexcept;
+
+    /// Takes the `chunks` chunks that follow `end`, if they are free or fresh.
+    [[nodiscard]] bool take_following(uintptr_t end, size_t chunks, ChunkRange& out) noexcept;
+
+    /// Gives chunks back. @param dirty false if every byte is known to read zero.
+    void give(uintptr_t base, size_t chunks, bool dirty) noexcept;
+
+    /// A descriptor for a huge block; give it back with discard_extent().
+    [[nodiscard]] Extent* make_extent() noexcept;
+    void discard_extent(Extent* extent) noexcept;
+
+    void set_decay(int64_t dirty_ms, int64_t muzzy_ms, uint64_t now_ns) noexcept;
+    /// Purges as far as the curves ask.
+    void decay(uint64_t now_ns) noexcept;
+    /// Purges everything that is free. Returns bytes given back.
+    size_t purge() noexcept;
+
+    [[nodiscard]] bool has_unpurged() const noexcept {
+        return free_chunks_[0].load(std::memory_order_relaxed) + free_chunks_[1].load(std::memory_order_relaxed) != 0;
+    }
+    /// Bytes free in one state; `retained` includes address space not used yet.
+    [[nodiscard]] size_t free_bytes(PageState state) noexcept;
+    void read_purge_counters(PurgeCounters& dirty, PurgeCounters& muzzy) noexcept;
+
+    [[nodiscard]] const os::PageOps& ops() const noexcept { return *ops_; }
+    void check_invariants() noexcept;
+    Mutex& mutex() noexcept { return mutex_; }
+
+private:
+    static constexpr size_t kBuckets = 128;
+    struct FreeSet {
+        std::array<ExtentList, kBuckets> buckets;
+        base::Bitmap<kBuckets> nonempty;
+    };
+
+    Extent* find_locked(PageState state, size_t chunks, size_t alignment) noexcept;
+    bool take_free_locked(size_t chunks, size_t alignment, ChunkRange& out) noexcept;
+    bool take_fresh_locked(size_t chunks, size_t alignment, ChunkRange& out) noexcept;
+    bool grow_span_locked(size_t bytes, size_t alignment) noexcept;
+    void insert_locked(uintptr_t base, size_t chunks, PageState state) noexcept;
+    Extent* link_locked(uintptr_t base, size_t chunks, PageState state) noexcept;
+    void unlink_locked(Extent* extent) noexcept;
+    void split_locked(Extent* extent, uintptr_t base, size_t chunks) noexcept;
+    size_t purge_to(PageState from, size_t keep_chunks, bool lazily) noexcept;
+    void mark_taken(uintptr_t base, size_t chunks) noexcept;
+
+    Mutex mutex_{LockRank::chunk_source};
+    const os::PageOps* ops_ = nullptr;  // const after init
+    MetadataHeap* metadata_ = nullptr;  // const after init
+    PageMap* page_map_ = nullptr;       // const after init
+    // guarded by mutex_
+    ExtentPool extents_;
+    std::array<FreeSet, kPageStates> free_;
+    std::array<std::atomic<size_t>, kPageStates> free_chunks_{};  // written under mutex_
+    uintptr_t span_cursor_ = 0;
+    uintptr_t span_end_ = 0;
+    uintptr_t lowest_ = 0;  // of all spans: the next one is asked for right below
+    size_t next_span_ = 8 * 1024 * 1024;
+    Decay dirty_decay_;
+    Decay muzzy_decay_;
+    PurgeCounters dirty_purges_;
+    PurgeCounters muzzy_purges_;
+};
+
+}  // namespace granary::core
