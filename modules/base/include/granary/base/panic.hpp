@@ -27,8 +27,8 @@ namespace granary::base {
 
 }  // namespace granary::base
 
-#define GRANARY_PANIC_STRING_(x) #x
-#define GRANARY_PANIC_STRING(x) GRANARY_PANIC_STRING_(x)
+#define GRANARY_PANIC_QUOTE(x) #x
+#define GRANARY_PANIC_STRING(x) GRANARY_PANIC_QUOTE(x)
 
 /// Checked in every build: `message` is what the user reads, so it names the misuse.
 #define GRANARY_CHECK(condition, message)     \
