@@ -113,7 +113,8 @@ def add_metric(text: Text, table: Table, rows: list[Row], metric: str, title: st
                 texts[name] = "FAILED" if cell.failure is not None else "-"
                 continue
             digits = 1 if value * unit < 1000 and metric != "faults" else 0
-            dispersion = f" ±{spread(cell, metric) * 100:.0f}%" if show_spread else ""
+            known = show_spread and len(cell.runs) >= 3  # fewer say nothing about spread
+            dispersion = f" ±{spread(cell, metric) * 100:.0f}%" if known else ""
             ratio = f" {value / best:.2f}" if best > 0 else ""
             texts[name] = f"{value * unit:.{digits}f}{dispersion}{ratio}"
         text.row(row.name, texts, values)
