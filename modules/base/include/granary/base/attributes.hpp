@@ -20,6 +20,10 @@
 /// Only the C ABI carries this; everything else is compiled with hidden visibility.
 #define GRANARY_EXPORT __attribute__((visibility("default")))
 
+/// For extern declarations that inlined code reaches: without it position-independent code would
+/// load their addresses from the global offset table.
+#define GRANARY_HIDDEN __attribute__((visibility("hidden")))
+
 /// One `mov %fs:` instead of a call: the variable lives in static TLS, so keep it tiny.
 #define GRANARY_TLS_INITIAL_EXEC __attribute__((tls_model("initial-exec")))
 

@@ -47,9 +47,9 @@ struct CacheView {
     uint32_t owner_key;
 };
 
-extern const CacheView kEmptyCache;
+extern GRANARY_HIDDEN const CacheView kEmptyCache;
 
-extern thread_local constinit CacheView* t_cache GRANARY_TLS_INITIAL_EXEC;
+extern thread_local constinit GRANARY_HIDDEN CacheView* t_cache GRANARY_TLS_INITIAL_EXEC;
 
 /// Everything but a hit: larger sizes, empty magazines, first call, counting mode, thread end.
 [[nodiscard]] GRANARY_NOINLINE void* allocate_slow(size_t size) noexcept;

@@ -18,6 +18,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include <granary/base/attributes.hpp>
+
 #include "granary/core/size_class.hpp"
 
 namespace granary::core::detail {
@@ -67,8 +69,8 @@ inline constexpr uint32_t kNoOwnerKey = 0xfffU << kEntryOwnerShift;
 }
 
 /// Root slots hold a leaf's distance from the leaf of zeros, so that 0 means "none".
-extern constinit std::atomic<uintptr_t> g_page_map_root[kRootSlots];
-extern constinit std::atomic<uint32_t> g_zero_entries[kLeafPages];
+extern constinit GRANARY_HIDDEN std::atomic<uintptr_t> g_page_map_root[kRootSlots];
+extern constinit GRANARY_HIDDEN std::atomic<uint32_t> g_zero_entries[kLeafPages];
 
 /// True if `address` is inside what the root covers (user addresses of this machine).
 [[nodiscard]] constexpr bool is_mappable(uintptr_t address) noexcept {
