@@ -185,6 +185,9 @@ void tick(ThreadState& state) noexcept {
     if (GRANARY_LIKELY(now < state.next_tick_ns)) return;
     state.next_tick_ns = now + kTickPeriod;
     state.arena->tick(now);
+    // One more by turns: an owner that sleeps must not keep what others freed for it.
+    Arena* other = arena_at(g_heap.next_tick.fetch_add(1, std::memory_order_relaxed) % g_heap.threads.arena_count());
+    if (other != state.arena) other->tick(now);
     g_heap.source.decay(now);
     g_heap.threads.age_idle(now);
     start_background_thread_if_wanted();

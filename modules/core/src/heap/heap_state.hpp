@@ -21,6 +21,7 @@ struct Heap {
     Mutex boot{LockRank::boot};
     std::atomic<bool> ready{false};
     HeapOptions options;  // const after init
+    std::atomic<uint32_t> next_tick{0};  ///< whose turn it is to be decayed by another arena's thread
     std::atomic<int64_t> dirty_decay_ms{0};
     std::atomic<int64_t> muzzy_decay_ms{0};
 };
