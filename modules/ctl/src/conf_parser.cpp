@@ -122,7 +122,9 @@ public:
             line.append(" is not a pair of the form key:value");
             report(Severity::error, line);
         } else {
-            read_value(pair, pair.substr(0, colon), pair.substr(colon + 1));
+            std::string_view value = pair;
+            value.remove_prefix(colon + 1);
+            read_value(pair, pair.substr(0, colon), value);
         }
     }
 

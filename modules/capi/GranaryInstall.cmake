@@ -1,0 +1,28 @@
+# GranaryInstall.cmake — header, libraries, CMake package and pkg-config files.
+include(CMakePackageConfigHelpers)
+
+set(package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/granary")
+
+set_target_properties(granary_static PROPERTIES EXPORT_NAME static)
+set_target_properties(granary_malloc PROPERTIES EXPORT_NAME override)
+set_target_properties(granary_malloc_static PROPERTIES EXPORT_NAME override_static)
+install(TARGETS granary granary_static granary_malloc granary_malloc_static
+        EXPORT granaryTargets
+        LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}"
+        ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}")
+install(FILES include/granary/granary.h DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/granary")
+install(EXPORT granaryTargets NAMESPACE granary:: DESTINATION "${package_dir}")
+
+configure_package_config_file(granaryConfig.cmake.in granaryConfig.cmake
+    INSTALL_DESTINATION "${package_dir}")
+write_basic_package_version_file(granaryConfigVersion.cmake
+    VERSION ${PROJECT_VERSION} COMPATIBILITY SameMinorVersion)
+install(FILES "${CMAKE_CURRENT_BINARY_DIR}/granaryConfig.cmake"
+              "${CMAKE_CURRENT_BINARY_DIR}/granaryConfigVersion.cmake"
+        DESTINATION "${package_dir}")
+
+foreach(package IN ITEMS granary granary_malloc)
+    configure_file(granary.pc.in ${package}.pc @ONLY)
+    install(FILES "${CMAKE_CURRENT_BINARY_DIR}/${package}.pc"
+            DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
+endforeach()

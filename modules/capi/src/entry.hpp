@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//
+// entry.hpp — what the C functions do, once, for both sets of names.
+//
+// Role        Room 1 of malloc and free. malloc.cpp and aligned.cpp give these bodies the prefixed
+//             names, override_malloc.cpp the C library's (with the prefixed ones as aliases).
+// Invariants  Y1  errno is set on failure only, by out-of-line code: a hit neither touches it nor
+//                 tests for it.
+//             Y2  what frees never changes errno; core makes raw system calls only.
+// Source      C17 7.22.3, POSIX.1-2024, glibc's manual for memalign, valloc and pvalloc.
+#pragma once
+
+#include <cerrno>
+#include <cstddef>
+
+#include <granary/base/attributes.hpp>
+#include <granary/base/bits.hpp>
+#include <granary/core/detail/fast_path.hpp>
+#include <granary/core/heap.hpp>
+#include <granary/os/pages.hpp>
+
+namespace granary::capi {
+
+/// The end of every failed call: sets errno and returns the null pointer.
+[[nodiscard]] void* fail(int error) noexcept;
+
+/// What a missed malloc does: core's slow path, and ENOMEM if that fails.
+[[nodiscard]] void* allocate_miss(size_t size) noexcept;
+
+[[nodiscard]] GRANARY_ALWAYS_INLINE void* or_no_memory(void* pointer) noexcept {
+    return GRANARY_LIKELY(pointer != nullptr) ? pointer : fail(ENOMEM);
+}
+
+[[nodiscard]] GRANARY_ALWAYS_INLINE void* malloc_entry(size_t size) noexcept {
+    return core::allocate<allocate_miss>(size);
+}
+
+GRANARY_ALWAYS_INLINE void free_entry(void* pointer) noexcept { core::deallocate(pointer); }
+
+[[nodiscard]] GRANARY_ALWAYS_INLINE void* calloc_entry(size_t count, size_t size) noexcept {
+    size_t total = 0;
+    if (GRANARY_UNLIKELY(base::mul_overflows(count, size, total))) return fail(ENOMEM);
+    return or_no_memory(core::allocate_zeroed(total));
+}
+
+[[nodiscard]] GRANARY_ALWAYS_INLINE void* realloc_entry(void* pointer, size_t size) noexcept {
+    if (GRANARY_UNLIKELY(pointer == nullptr)) return malloc_entry(size);
+    if (GRANARY_UNLIKELY(size == 0)) {
+        free_entry(pointer);
+        return nullptr;
+    }
+    return or_no_memory(core::reallocate(pointer, size));
+}
+
+[[nodiscard]] GRANARY_ALWAYS_INLINE void* reallocarray_entry(void* pointer, size_t count,
+                                                             size_t size) noexcept {
+    size_t total = 0;
+    if (GRANARY_UNLIKELY(base::mul_overflows(count, size, total))) return fail(ENOMEM);
+    return realloc_entry(pointer, total);
+}
+
+/// The size of an aligned region: a request for nothing still gets an address of its own.
+[[nodiscard]] constexpr size_t at_least_one(size_t size) noexcept { return size == 0 ? 1 : size; }
+
+GRANARY_ALWAYS_INLINE void free_sized_entry(void* pointer, size_t size) noexcept {
+    core::deallocate_sized(pointer, size);
+}
+
+GRANARY_ALWAYS_INLINE void free_aligned_sized_entry(void* pointer, size_t alignment,
+                                                    size_t size) noexcept {
+    if (GRANARY_UNLIKELY(pointer == nullptr)) return;
+    core::deallocate_sized_aligned(pointer, alignment, at_least_one(size));
+}
+
+[[nodiscard]] GRANARY_ALWAYS_INLINE void* aligned_alloc_entry(size_t alignment,
+                                                              size_t size) noexcept {
+    if (GRANARY_UNLIKELY(!base::is_power_of_two(alignment))) return fail(EINVAL);
+    return or_no_memory(core::allocate_aligned(alignment, at_least_one(size)));
+}
+
+[[nodiscard]] GRANARY_ALWAYS_INLINE int posix_memalign_entry(void** out, size_t alignment,
+                                                             size_t size) noexcept {
+    if (GRANARY_UNLIKELY(!base::is_power_of_two(alignment) || alignment < sizeof(void*))) {
+        return EINVAL;
+    }
+    void* const pointer = core::allocate_aligned(alignment, at_least_one(size));
+    if (GRANARY_UNLIKELY(pointer == nullptr)) return ENOMEM;
+    *out = pointer;
+    return 0;
+}
+
+[[nodiscard]] GRANARY_ALWAYS_INLINE void* valloc_entry(size_t size) noexcept {
+    return or_no_memory(core::allocate_aligned(os::page_size(), at_least_one(size)));
+}
+
+[[nodiscard]] GRANARY_ALWAYS_INLINE void* pvalloc_entry(size_t size) noexcept {
+    const size_t page = os::page_size();
+    const size_t rounded = base::align_up(at_least_one(size), page);
+    if (GRANARY_UNLIKELY(rounded == 0)) return fail(ENOMEM);  // Rounding wrapped around.
+    return or_no_memory(core::allocate_aligned(page, rounded));
+}
+
+}  // namespace granary::capi

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//
+// lifecycle.cpp — load, first call, fork and end of the process.
+//
+// Role        Supplies core::load_startup_options() from option text; the one constructor and the
+//             one destructor of the libraries.
+// Invariants  L1  nothing depends on the constructor having run: the first call starts the heap
+//                 itself, so other constructors may allocate before.
+//             L2  ctl's lock is taken before core's in fork(): handlers run in reverse order of
+//                 registration before it, in order after it.
+#include <granary/base/panic.hpp>
+#include <granary/core/lifecycle.hpp>
+#include <granary/ctl/conf.hpp>
+#include <granary/ctl/ctl.hpp>
+#include <granary/ctl/report.hpp>
+#include <granary/os/thread.hpp>
+
+namespace granary::core {
+
+HeapOptions load_startup_options() noexcept {
+    const ctl::Settings& settings = ctl::load_settings(ctl::stderr_diagnostics());
+    if (!settings.heap.valid) {
+        base::panic("abort_conf:true and option text that is wrong, see the lines above");
+    }
+    return settings.heap;
+}
+
+}  // namespace granary::core
+
+namespace granary::capi {
+namespace {
+
+/// Before the constructors of the program and of libraries without a priority.
+constexpr int kEarly = 101;
+
+[[gnu::constructor(kEarly)]] void start() noexcept {
+    core::bootstrap();
+    core::register_process_hooks();
+    if (!os::register_fork_handlers(ctl::fork_prepare, ctl::fork_parent, ctl::fork_child)) {
+        base::panic("out of memory for the fork handlers");
+    }
+}
+
+/// After everything else of this process that runs at exit in an orderly way.
+[[gnu::destructor(kEarly)]] void finish() noexcept {
+    if (ctl::startup_settings().stats_print) ctl::print_stats(nullptr, nullptr, nullptr);
+}
+
+}  // namespace
+}  // namespace granary::capi
