@@ -86,8 +86,9 @@ def run_redis(variants: list[Variant], repetitions: int) -> tuple[Samples, str]:
 
 def table(title: str, samples: Samples, variants: list[Variant]) -> list[str]:
     first, last = variants[0].name, variants[-1].name
+    ratio = f"{last}/system" if last == GRANARY else "last/first"
     lines = ["", f"{title:<26}" + "".join(f"{variant.name:>16}" for variant in variants) +
-             f"{'last/first':>17}"]
+             f"{ratio:>17}"]
     for line in samples[first][0]:
         medians = {name: statistics.median(run[line] for run in runs)
                    for name, runs in samples.items()}
