@@ -108,10 +108,9 @@ void* Actor::call_plain(const Op& op, Request& request) {
 void* Actor::call_aligned(const Op& op, Request& request) {
     request.size = bounded(op.size);
     request.alignment = size_t{1} << op.argument;
-    request.origin = Origin::kOther;
+    request.origin = Origin::kAligned;
     switch (op.kind) {
         case OpKind::kAlignedAlloc:
-            request.origin = Origin::kAlignedAlloc;
             return keeping_errno("aligned_alloc",
                                  [&] { return abi_.aligned_alloc(request.alignment, request.size); });
         case OpKind::kPosixMemalign:
@@ -125,9 +124,11 @@ void* Actor::call_aligned(const Op& op, Request& request) {
             return keeping_errno("memalign",
                                  [&] { return abi_.memalign(request.alignment, request.size); });
         case OpKind::kValloc:
+            request.origin = Origin::kPages;
             request.alignment = kPage;
             return keeping_errno("valloc", [&] { return abi_.valloc(request.size); });
         default:
+            request.origin = Origin::kPages;
             request.alignment = kPage;
             return keeping_errno("pvalloc", [&] { return abi_.pvalloc(request.size); });
     }
@@ -221,9 +222,9 @@ void Actor::release(unsigned slot, bool sized) {
 
 void Actor::free_region(const Region& region, bool sized) {
     void* const pointer = region.pointer();
-    if (!sized || region.origin == Origin::kOther) {
+    if (!sized || region.origin == Origin::kPages) {
         keeping_errno_void("free", [&] { abi_.free(pointer); });
-    } else if (region.origin == Origin::kAlignedAlloc) {
+    } else if (region.origin == Origin::kAligned) {
         keeping_errno_void("free_aligned_sized",
                            [&] { abi_.free_aligned_sized(pointer, region.alignment, region.requested); });
     } else {

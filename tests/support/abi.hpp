@@ -6,6 +6,7 @@
 //             (the libc names: glibc as the reference, or granary by LD_PRELOAD).
 #pragma once
 
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 
@@ -49,10 +50,12 @@ struct Abi {
     return value;
 }
 
-/// Returns the calling thread's cached regions to their runs. True if it worked or has no meaning.
+/// Returns the calling thread's cached regions to their runs. True if it worked, or if there is no
+/// such thing: EFAULT says that the thread has no cache.
 inline bool flush_thread_cache(const Abi& abi) {
     if (abi.mallctl == nullptr) return true;
-    return abi.mallctl("thread.tcache.flush", nullptr, nullptr, nullptr, 0) == 0;
+    const int code = abi.mallctl("thread.tcache.flush", nullptr, nullptr, nullptr, 0);
+    return code == 0 || code == EFAULT;
 }
 
 /// Gives back every unused page of all arenas. True if it worked or has no meaning.

@@ -35,8 +35,8 @@ namespace granary::tests {
     std::abort();
 }
 
-/// Where a region came from: C23 says which sized free is right for it.
-enum class Origin : uint8_t { kPlain, kAlignedAlloc, kOther };
+/// Where a region came from: this says which sized free is right for it.
+enum class Origin : uint8_t { kPlain, kAligned, kPages };
 
 /// One live region.
 struct Region {
