@@ -94,8 +94,8 @@ Extent* Arena::make_run(unsigned size_class) noexcept {
 Extent* Arena::allocate_pages(size_t pages, size_t alignment, TouchedPages* touched) noexcept {
     Extent* extent = pages_.allocate(pages, alignment, touched, PageAllocator::Growth::forbidden);
     if (extent != nullptr) return extent;
-    // Peaks are made here: a chunk more, or the regions that lie in parked magazines.
-    size_t parked = 0;
+    // Peaks are made here: a chunk more, or what lies in parked magazines and cached regions.
+    size_t parked = large_cache_.bytes();
     for (Bin& bin : bins_) parked += bin.parked_bytes();
     if (parked > kParkedWorthTaking) {
         age(true);
@@ -131,24 +131,37 @@ void Arena::deallocate_one(unsigned size_class, void* region) noexcept {
 }
 
 void* Arena::allocate_large(size_t pages, size_t alignment, TouchedPages* touched) noexcept {
-    Extent* extent = allocate_pages(pages, alignment, touched);
-    if (extent == nullptr) return nullptr;
-    extent->kind = ExtentKind::large;
+    Extent* extent = alignment == 1 && pages <= LargeCache::kMostPages ? large_cache_.take(pages) : nullptr;
+    if (extent != nullptr) {
+        if (touched != nullptr) touched->bits.set_all();
+        PageMap::set_extent(extent->base, extent);
+        PageMap::set_head(extent->base, owner_key());
+    } else {
+        extent = allocate_pages(pages, alignment, touched);
+        if (extent == nullptr) return nullptr;
+        extent->kind = ExtentKind::large;
+        PageMap::set_extent(extent->base, extent);
+        PageMap::set_large(extent->base, pages, owner_key());
+    }
     large_bytes_.fetch_add(extent->bytes, std::memory_order_relaxed);
     large_live_.fetch_add(1, std::memory_order_relaxed);
-    PageMap::set_extent(extent->base, extent);
-    PageMap::set_large(extent->base, pages, owner_key());
     return base::pointer_at(extent->base);
 }
 
 void Arena::deallocate_large(Extent* extent) noexcept {
-    const size_t pages = extent->bytes >> kPageShift;
-    if (!PageMap::retire_head(extent->base, owner_key(), extent->bytes)) {
-        misuse::double_free(base::pointer_at(extent->base), extent->bytes);
+    const size_t bytes = extent->bytes;
+    if (!PageMap::retire_head(extent->base, owner_key(), bytes)) {
+        misuse::double_free(base::pointer_at(extent->base), bytes);
     }
-    PageMap::clear_entries(extent->base + kPageSize, pages - 1);
-    large_bytes_.fetch_sub(extent->bytes, std::memory_order_relaxed);
+    large_bytes_.fetch_sub(bytes, std::memory_order_relaxed);
     large_live_.fetch_sub(1, std::memory_order_relaxed);
+    const bool fits = bytes >> kPageShift <= LargeCache::kMostPages;
+    if (!fits || !large_cache_.keep(extent)) release_large(extent);
+}
+
+void Arena::release_large(Extent* extent) noexcept {
+    const size_t pages = extent->bytes >> kPageShift;
+    PageMap::clear_entries(extent->base + kPageSize, pages - 1);
     pages_.release(extent, pages);
 }
 
@@ -177,6 +190,7 @@ void Arena::tick(uint64_t now_ns) noexcept {
 
 void Arena::age(bool all) noexcept {
     drain_inbox();
+    large_cache_.drain([this](Extent* extent) { release_large(extent); });
     for (Bin& bin : bins_) {
         ExtentList released;
         Magazine* empties = nullptr;

@@ -3,7 +3,8 @@
 // arena.hpp — an independent shard of the heap: bins over a page allocator, and an inbox.
 //
 // Role        Room 4: refill and park for thread caches, large regions, frees from elsewhere.
-// Owns        One bin per small class, the pages under them, the inbox of posted magazines.
+// Owns        One bin per small class, the pages under them, the inbox of posted magazines, the
+//             cache of freed large regions.
 // Invariants  A1  every region in this arena's magazines, runs and inbox lies in pages whose
 //                 entries carry this arena's owner key.
 //             A2  a page's entry says "run" only while its run belongs to a bin.
@@ -21,6 +22,7 @@
 #include <cstdint>
 
 #include "arena/bin.hpp"
+#include "arena/large_cache.hpp"
 #include "arena/magazine.hpp"
 #include "page/page_allocator.hpp"
 
@@ -65,7 +67,8 @@ public:
     [[nodiscard]] bool has_unpurged() const noexcept { return pages_.has_unpurged(); }
     /// Distributes everything parked and purges every unused page. Returns bytes given back.
     size_t purge() noexcept;
-    /// Returns parked and posted regions to their runs, all of them or only the idle ones.
+    /// Returns parked and posted regions to their runs, all of them or only the idle ones, and
+    /// cached large regions to the pages.
     void age(bool all) noexcept;
 
     /// A huge block that counts as this arena's.
@@ -74,6 +77,8 @@ public:
     PageAllocator& pages() noexcept { return pages_; }
     Bin& bin(unsigned size_class) noexcept { return bins_[size_class]; }
     [[nodiscard]] size_t large_bytes() const noexcept { return large_bytes_.load(std::memory_order_relaxed); }
+    /// Freed large regions that are kept with their pages used.
+    [[nodiscard]] size_t cached_large_bytes() const noexcept { return large_cache_.bytes(); }
     [[nodiscard]] size_t large_live() const noexcept { return large_live_.load(std::memory_order_relaxed); }
     [[nodiscard]] size_t huge_bytes() const noexcept { return huge_bytes_.load(std::memory_order_relaxed); }
     [[nodiscard]] size_t huge_live() const noexcept { return huge_live_.load(std::memory_order_relaxed); }
@@ -87,6 +92,7 @@ private:
     Extent* make_run(unsigned size_class) noexcept;
     Extent* allocate_pages(size_t pages, size_t alignment, TouchedPages* touched) noexcept;
     void release_runs(ExtentList& released) noexcept;
+    void release_large(Extent* extent) noexcept;
 
     const uint32_t index_;     // const after init
     MagazinePool& magazines_;  // const after init
@@ -97,6 +103,7 @@ private:
     std::atomic<size_t> huge_live_{0};
     std::atomic<uint64_t> next_age_{0};
     std::array<Bin, kSmallClassCount> bins_;
+    LargeCache large_cache_;
     alignas(GRANARY_CACHE_LINE) std::atomic<Magazine*> inbox_{nullptr};
 };
 

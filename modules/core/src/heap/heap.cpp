@@ -35,6 +35,13 @@ struct Found {
     [[nodiscard]] bool is_small() const noexcept { return extent == nullptr; }
 };
 
+/// First page of the large region that a page with a head or interior entry belongs to.
+uintptr_t head_of(uintptr_t address) noexcept {
+    address = base::align_down(address, kPageSize);
+    while (detail::entry_kind(detail::page_entry(address)) == PageKind::interior) address -= kPageSize;
+    return address;
+}
+
 /// Says what is wrong with a pointer that is not the start of a live region.
 [[noreturn]] GRANARY_COLD void report(std::string_view call, const void* pointer) noexcept {
     uintptr_t address = base::address_of(pointer);
@@ -50,9 +57,9 @@ struct Found {
                 misuse::use_after_free(call, pointer, PageMap::freed_bytes(base::align_down(address, kPageSize)));
             case PageKind::head:
             case PageKind::interior:
-                address = base::align_down(address, kPageSize);
-                while (detail::entry_kind(detail::page_entry(address)) == PageKind::interior) address -= kPageSize;
-                misuse::interior(call, pointer, PageMap::extent_at(address)->bytes);
+                address = head_of(address);
+                if (const Extent* extent = PageMap::extent_at(address)) misuse::interior(call, pointer, extent->bytes);
+                misuse::use_after_free(call, pointer, PageMap::freed_bytes(address));
         }
     }
     const ChunkWord word = PageMap::chunk_word(address);
@@ -301,8 +308,11 @@ bool owns(const void* pointer) noexcept {
     if (!detail::is_mappable(address)) return false;
     const uint32_t entry = detail::page_entry(address);
     if (entry != 0) {
-        if (detail::entry_kind(entry) != PageKind::freed) return true;
+        const PageKind kind = detail::entry_kind(entry);
+        // A freed region may be cached with its interior entries written.
+        if (kind == PageKind::interior) return detail::entry_kind(detail::page_entry(head_of(address))) == PageKind::head;
         // A freed mark may lie where a huge block's page is now.
+        if (kind != PageKind::freed) return true;
     }
     const ChunkWord word = PageMap::chunk_word(address);
     return word.use == ChunkUse::huge && (address & (kChunkSize - 1)) >> kPageShift < word.usable_pages;

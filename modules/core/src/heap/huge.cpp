@@ -33,7 +33,7 @@ void publish_chunks(Extent* extent, size_t from) noexcept {
 
 void publish_head(Extent* extent) noexcept {
     PageMap::set_extent(extent->base, extent);
-    PageMap::set_entry(extent->base, detail::make_entry(detail::owner_key(extent->arena), detail::PageKind::head, 0, 0));
+    PageMap::set_head(extent->base, detail::owner_key(extent->arena));
 }
 
 /// Moves a block to `range`, by its page tables or by copying.

@@ -30,8 +30,9 @@ void add_arena(Arena& arena, HeapSnapshot& out, ClassSums& taken) noexcept {
     out.huge_allocated += arena.huge_bytes();
     out.huge_live += arena.huge_live();
     const PageCounts pages = arena.pages().counts();
-    out.active += pages.active << kPageShift;
-    out.dirty += pages.dirty << kPageShift;
+    const size_t cached_large = arena.cached_large_bytes();
+    out.active += (pages.active << kPageShift) - cached_large;
+    out.dirty += (pages.dirty << kPageShift) + cached_large;
     out.muzzy += pages.muzzy << kPageShift;
     out.retained += pages.retained << kPageShift;
     PurgeCounters dirty;

@@ -78,13 +78,14 @@ void PageMap::set_run(uintptr_t base, size_t pages, uint32_t owner, detail::Page
 void PageMap::set_large(uintptr_t base, size_t pages, uint32_t owner) noexcept {
     Leaf* leaf = leaf_of(base);
     const size_t first = page_slot(base);
-    leaf->entries[first].store(detail::make_entry(owner, detail::PageKind::head, 0, 0), std::memory_order_relaxed);
     const uint32_t interior = detail::make_entry(owner, detail::PageKind::interior, 0, 0);
     for (size_t i = 1; i < pages; ++i) leaf->entries[first + i].store(interior, std::memory_order_relaxed);
+    set_head(base, owner);
 }
 
-void PageMap::set_entry(uintptr_t page, uint32_t entry) noexcept {
-    leaf_of(page)->entries[page_slot(page)].store(entry, std::memory_order_relaxed);
+void PageMap::set_head(uintptr_t page, uint32_t owner) noexcept {
+    leaf_of(page)->entries[page_slot(page)].store(detail::make_entry(owner, detail::PageKind::head, 0, 0),
+                                                  std::memory_order_relaxed);
 }
 
 void PageMap::clear_entries(uintptr_t base, size_t pages) noexcept {

@@ -52,7 +52,8 @@ public:
                         uint32_t size_class) noexcept;
     /// Entries of a large region's pages: one head, then interiors.
     static void set_large(uintptr_t base, size_t pages, uint32_t owner) noexcept;
-    static void set_entry(uintptr_t page, uint32_t entry) noexcept;
+    /// The entry of the first page of a large region or huge block.
+    static void set_head(uintptr_t page, uint32_t owner) noexcept;
     static void clear_entries(uintptr_t base, size_t pages) noexcept;
 
     static void set_extent(uintptr_t page, Extent* extent) noexcept;
