@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//
+// dump.cpp — prints the tables of the code as JSON; tools/gen_docs.py turns that into docs/*.md.
+//
+// Role        The documents show what was compiled, not what somebody typed.
+#include <cstdio>
+#include <string_view>
+
+#include <granary/core/lifecycle.hpp>
+#include <granary/core/size_class.hpp>
+#include <granary/ctl/conf.hpp>
+#include <granary/ctl/ctl.hpp>
+
+#include "conf_foreign.hpp"
+#include "heap/heap_state.hpp"
+#include "sync/lock_rank.hpp"
+
+// core asks its embedder for options; the heap is never started here.
+granary::core::HeapOptions granary::core::load_startup_options() noexcept { return {}; }
+
+namespace {
+
+using namespace granary;
+
+void print_text(std::string_view text) {
+    std::putchar('"');
+    for (const char c : text) {
+        if (c == '"' || c == '\\')
+            std::putchar('\\');
+        std::putchar(c);
+    }
+    std::putchar('"');
+}
+
+/// Writes one JSON value after another with the commas that they need.
+class Object {
+public:
+    explicit Object(char open) : close_(open == '{' ? '}' : ']') { std::putchar(open); }
+    ~Object() { std::putchar(close_); }
+    Object(const Object&) = delete;
+    Object& operator=(const Object&) = delete;
+
+    Object& text(std::string_view key, std::string_view value) {
+        name(key);
+        print_text(value);
+        return *this;
+    }
+
+    Object& number(std::string_view key, long long value) {
+        name(key);
+        std::printf("%lld", value);
+        return *this;
+    }
+
+    /// Begins a value that the caller prints; an empty key begins an element of an array.
+    void name(std::string_view key) {
+        std::fputs(first_ ? "\n" : ",\n", stdout);
+        first_ = false;
+        if (key.empty())
+            return;
+        print_text(key);
+        std::putchar(':');
+    }
+
+private:
+    char close_;
+    bool first_ = true;
+};
+
+void print_constants() {
+    Object object('{');
+    object.number("page", core::kPageSize).number("chunk", core::kChunkSize);
+    object.number("small_max", core::kSmallMax).number("low_max", core::kLowMax);
+    object.number("large_max", static_cast<long long>(core::kLargeMaxPages * core::kPageSize));
+    object.number("quantum", core::kGeometry.quantum).number("steps", core::kGeometry.steps);
+    object.number("run_target", core::kGeometry.run_target_bytes);
+    object.number("magazine_slots", core::kMagazineSlots);
+    object.number("magazine_bytes", core::kMagazineBytes);
+    object.number("all_arenas", static_cast<long long>(ctl::kAllArenas));
+}
+
+void print_size_classes() {
+    Object array('[');
+    for (const core::SizeClass& cls : core::kSizeClasses) {
+        array.name("");
+        Object row('{');
+        row.number("size", cls.size).number("run_pages", cls.run_pages);
+        row.number("run_regions", cls.run_regions).number("magazine", cls.magazine_capacity);
+    }
+}
+
+void print_lock_ranks() {
+    Object array('[');
+    for (const core::LockRankInfo& info : core::kLockRanks) {
+        array.name("");
+        Object row('{');
+        row.text("name", info.name).text("layer", info.layer).text("protects", info.protects);
+    }
+}
+
+void print_options() {
+    const ctl::Settings defaults;
+    Object array('[');
+    for (const ctl::OptionInfo& option : ctl::kOptions) {
+        array.name("");
+        Object row('{');
+        row.text("name", option.name);
+        row.text("type", option.type == ctl::OptionType::boolean ? "boolean" : "integer");
+        row.number("default", option.get(defaults));
+        row.number("least", option.least).number("most", option.most);
+        row.text("word", option.word).number("word_value", option.word_value);
+        row.text("doc", option.doc);
+    }
+}
+
+void print_foreign_options() {
+    Object array('[');
+    for (const std::string_view name : ctl::kForeignOptions) {
+        array.name("");
+        print_text(name);
+    }
+}
+
+void print_nodes() {
+    Object array('[');
+    for (size_t i = 0; i < ctl::node_count(); ++i) {
+        const ctl::NodeInfo info = ctl::node_info(i);
+        array.name("");
+        Object row('{');
+        row.text("name", info.name).text("type", info.type);
+        row.text("access", info.access).text("doc", info.doc);
+    }
+}
+
+}  // namespace
+
+int main() {
+    {
+        Object tables('{');
+        tables.name("constants");
+        print_constants();
+        tables.name("size_classes");
+        print_size_classes();
+        tables.name("lock_ranks");
+        print_lock_ranks();
+        tables.name("options");
+        print_options();
+        tables.name("foreign_options");
+        print_foreign_options();
+        tables.name("nodes");
+        print_nodes();
+    }
+    std::putchar('\n');
+    return 0;
+}
