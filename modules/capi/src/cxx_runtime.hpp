@@ -33,7 +33,6 @@ asm(".weak __gxx_personality_v0\n"
     ".weak _ZNSt9bad_allocD1Ev\n");
 
 extern "C" {
-/// `__cxa_throw`, under a name whose address the compiler is ready to find null.
 [[gnu::weak]] void granary_weak_throw() noexcept __asm__("__cxa_throw");
 [[gnu::weak]] std::new_handler granary_weak_get_new_handler() noexcept
     __asm__("_ZSt15get_new_handlerv");
@@ -45,7 +44,13 @@ extern "C" {
 namespace granary::capi {
 
 /// True in case 1.
-[[nodiscard]] inline bool has_linked_runtime() noexcept { return &granary_weak_throw != nullptr; }
+[[nodiscard]] inline bool has_linked_runtime() noexcept {
+    auto* address = &granary_weak_throw;
+    // A compiler that makes calls of __cxa_throw itself forgets that it was declared weak, and
+    // would fold the comparison.
+    asm("" : "+r"(address));
+    return address != nullptr;
+}
 
 /// A function of a runtime that was loaded after the start (case 2), or nullptr.
 [[nodiscard]] void* late_runtime_function(const char* name) noexcept;

@@ -39,12 +39,14 @@ GRANARY_ALWAYS_INLINE void free_entry(void* pointer) noexcept { core::deallocate
 
 [[nodiscard]] GRANARY_ALWAYS_INLINE void* calloc_entry(size_t count, size_t size) noexcept {
     size_t total = 0;
-    if (GRANARY_UNLIKELY(base::mul_overflows(count, size, total))) return fail(ENOMEM);
+    if (GRANARY_UNLIKELY(base::mul_overflows(count, size, total)))
+        return fail(ENOMEM);
     return or_no_memory(core::allocate_zeroed(total));
 }
 
 [[nodiscard]] GRANARY_ALWAYS_INLINE void* realloc_entry(void* pointer, size_t size) noexcept {
-    if (GRANARY_UNLIKELY(pointer == nullptr)) return malloc_entry(size);
+    if (GRANARY_UNLIKELY(pointer == nullptr))
+        return malloc_entry(size);
     if (GRANARY_UNLIKELY(size == 0)) {
         free_entry(pointer);
         return nullptr;
@@ -55,7 +57,8 @@ GRANARY_ALWAYS_INLINE void free_entry(void* pointer) noexcept { core::deallocate
 [[nodiscard]] GRANARY_ALWAYS_INLINE void* reallocarray_entry(void* pointer, size_t count,
                                                              size_t size) noexcept {
     size_t total = 0;
-    if (GRANARY_UNLIKELY(base::mul_overflows(count, size, total))) return fail(ENOMEM);
+    if (GRANARY_UNLIKELY(base::mul_overflows(count, size, total)))
+        return fail(ENOMEM);
     return realloc_entry(pointer, total);
 }
 
@@ -68,13 +71,15 @@ GRANARY_ALWAYS_INLINE void free_sized_entry(void* pointer, size_t size) noexcept
 
 GRANARY_ALWAYS_INLINE void free_aligned_sized_entry(void* pointer, size_t alignment,
                                                     size_t size) noexcept {
-    if (GRANARY_UNLIKELY(pointer == nullptr)) return;
+    if (GRANARY_UNLIKELY(pointer == nullptr))
+        return;
     core::deallocate_sized_aligned(pointer, alignment, at_least_one(size));
 }
 
 [[nodiscard]] GRANARY_ALWAYS_INLINE void* aligned_alloc_entry(size_t alignment,
                                                               size_t size) noexcept {
-    if (GRANARY_UNLIKELY(!base::is_power_of_two(alignment))) return fail(EINVAL);
+    if (GRANARY_UNLIKELY(!base::is_power_of_two(alignment)))
+        return fail(EINVAL);
     return or_no_memory(core::allocate_aligned(alignment, at_least_one(size)));
 }
 
@@ -84,7 +89,8 @@ GRANARY_ALWAYS_INLINE void free_aligned_sized_entry(void* pointer, size_t alignm
         return EINVAL;
     }
     void* const pointer = core::allocate_aligned(alignment, at_least_one(size));
-    if (GRANARY_UNLIKELY(pointer == nullptr)) return ENOMEM;
+    if (GRANARY_UNLIKELY(pointer == nullptr))
+        return ENOMEM;
     *out = pointer;
     return 0;
 }
@@ -96,7 +102,8 @@ GRANARY_ALWAYS_INLINE void free_aligned_sized_entry(void* pointer, size_t alignm
 [[nodiscard]] GRANARY_ALWAYS_INLINE void* pvalloc_entry(size_t size) noexcept {
     const size_t page = os::page_size();
     const size_t rounded = base::align_up(at_least_one(size), page);
-    if (GRANARY_UNLIKELY(rounded == 0)) return fail(ENOMEM);  // Rounding wrapped around.
+    if (GRANARY_UNLIKELY(rounded == 0))
+        return fail(ENOMEM);  // Rounding wrapped around.
     return or_no_memory(core::allocate_aligned(page, rounded));
 }
 

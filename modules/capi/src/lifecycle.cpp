@@ -43,7 +43,8 @@ constexpr int kEarly = 101;
 
 /// After everything else of this process that runs at exit in an orderly way.
 [[gnu::destructor(kEarly)]] void finish() noexcept {
-    if (ctl::startup_settings().stats_print) ctl::print_stats(nullptr, nullptr, nullptr);
+    if (ctl::startup_settings().stats_print)
+        ctl::print_stats(nullptr, nullptr, nullptr);
 }
 
 }  // namespace

@@ -3,13 +3,13 @@
 // mallctl.cpp — questions and control: the prefixed names that both libraries share.
 #include <string_view>
 
+#include <granary/granary.h>
 #include <granary/base/build_config.hpp>
 #include <granary/core/control.hpp>
 #include <granary/core/heap.hpp>
 #include <granary/core/lifecycle.hpp>
 #include <granary/ctl/ctl.hpp>
 #include <granary/ctl/report.hpp>
-#include <granary/granary.h>
 
 using granary::base::kVersion;
 

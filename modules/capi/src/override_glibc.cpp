@@ -19,6 +19,7 @@
 
 #include <malloc.h>
 
+#include <granary/granary.h>
 #include <granary/base/attributes.hpp>
 #include <granary/base/fixed_string.hpp>
 #include <granary/core/control.hpp>
@@ -26,7 +27,6 @@
 #include <granary/core/lifecycle.hpp>
 #include <granary/core/snapshot.hpp>
 #include <granary/ctl/report.hpp>
-#include <granary/granary.h>
 
 namespace {
 
@@ -92,7 +92,8 @@ size_t live_small_regions(const HeapSnapshot& heap) noexcept {
 void write_xml(XmlWriter& xml, const HeapSnapshot& heap) noexcept {
     xml.text("<malloc version=\"granary-1\">\n  <sizes>\n");
     for (size_t i = 0; i < heap.bins.size(); ++i) {
-        if (heap.bins[i].runs > 0) xml.bin(granary::core::kSizeClasses[i].size, heap.bins[i]);
+        if (heap.bins[i].runs > 0)
+            xml.bin(granary::core::kSizeClasses[i].size, heap.bins[i]);
     }
     xml.text("  </sizes>\n");
     xml.element("total", "small", live_small_regions(heap), heap.small_allocated);
@@ -148,10 +149,13 @@ GRANARY_EXPORT struct mallinfo mallinfo() noexcept {
     return info;
 }
 
-GRANARY_EXPORT void malloc_stats() noexcept { granary::ctl::print_stats(nullptr, nullptr, nullptr); }
+GRANARY_EXPORT void malloc_stats() noexcept {
+    granary::ctl::print_stats(nullptr, nullptr, nullptr);
+}
 
 GRANARY_EXPORT int malloc_info(int options, FILE* stream) noexcept {
-    if (options != 0) return EINVAL;
+    if (options != 0)
+        return EINVAL;
     granary::core::bootstrap();
     HeapSnapshot heap;
     granary::core::take_snapshot(heap);

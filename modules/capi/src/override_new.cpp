@@ -19,16 +19,19 @@
 namespace granary::capi {
 
 void* late_runtime_function(const char* name) noexcept {
-    if (&dlopen == nullptr || &dlsym == nullptr || &dlclose == nullptr) return nullptr;
+    if (&dlopen == nullptr || &dlsym == nullptr || &dlclose == nullptr)
+        return nullptr;
     void* const library = dlopen("libstdc++.so.6", RTLD_LAZY | RTLD_NOLOAD);
-    if (library == nullptr) return nullptr;
+    if (library == nullptr)
+        return nullptr;
     void* const function = dlsym(library, name);
     dlclose(library);  // Ends the look-up; whoever loaded the library keeps it.
     return function;
 }
 
 std::new_handler current_new_handler() noexcept {
-    if (&granary_weak_get_new_handler != nullptr) return granary_weak_get_new_handler();
+    if (&granary_weak_get_new_handler != nullptr)
+        return granary_weak_get_new_handler();
     // SAFETY: the mangled name says the type.
     const auto late = reinterpret_cast<std::new_handler (*)() noexcept>(
         late_runtime_function("_ZSt15get_new_handlerv"));
@@ -36,11 +39,13 @@ std::new_handler current_new_handler() noexcept {
 }
 
 void throw_bad_alloc() {
-    if (has_linked_runtime()) throw std::bad_alloc();
+    if (has_linked_runtime())
+        throw std::bad_alloc();
     // SAFETY: the mangled name says the type.
     const auto late =
         reinterpret_cast<void (*)()>(late_runtime_function("_ZSt17__throw_bad_allocv"));
-    if (late != nullptr) late();
+    if (late != nullptr)
+        late();
     base::panic("operator new: out of memory, and no C++ runtime to throw std::bad_alloc");
 }
 
@@ -50,8 +55,10 @@ namespace {
 constexpr size_t kNoAlignment = 0;
 
 [[nodiscard]] void* attempt(size_t alignment, size_t size) noexcept {
-    if (alignment == kNoAlignment) return core::allocate(size);
-    if (!base::is_power_of_two(alignment)) return nullptr;
+    if (alignment == kNoAlignment)
+        return core::allocate(size);
+    if (!base::is_power_of_two(alignment))
+        return nullptr;
     return core::allocate_aligned(alignment, size == 0 ? 1 : size);
 }
 
@@ -59,9 +66,11 @@ constexpr size_t kNoAlignment = 0;
 [[nodiscard]] GRANARY_COLD void* new_or_throw(size_t alignment, size_t size) {
     while (true) {
         const std::new_handler handler = current_new_handler();
-        if (handler == nullptr) throw_bad_alloc();
+        if (handler == nullptr)
+            throw_bad_alloc();
         handler();
-        if (void* const region = attempt(alignment, size); region != nullptr) return region;
+        if (void* const region = attempt(alignment, size); region != nullptr)
+            return region;
     }
 }
 
@@ -77,12 +86,15 @@ constexpr size_t kNoAlignment = 0;
     // SAFETY: the mangled name says the type.
     const auto aligned =
         reinterpret_cast<Aligned>(late_runtime_function("_ZnwmSt11align_val_tRKSt9nothrow_t"));
-    return aligned != nullptr ? aligned(size, std::align_val_t{alignment}, std::nothrow_t{}) : nullptr;
+    return aligned != nullptr ? aligned(size, std::align_val_t{alignment}, std::nothrow_t{})
+                              : nullptr;
 }
 
 [[nodiscard]] GRANARY_COLD void* new_or_null(size_t alignment, size_t size) noexcept {
-    if (current_new_handler() == nullptr) return nullptr;
-    if (!has_linked_runtime()) return late_nothrow(alignment, size);
+    if (current_new_handler() == nullptr)
+        return nullptr;
+    if (!has_linked_runtime())
+        return late_nothrow(alignment, size);
     try {
         return new_or_throw(alignment, size);
     } catch (...) {
@@ -136,7 +148,8 @@ GRANARY_ALWAYS_INLINE void delete_entry(void* pointer, size_t size) noexcept {
 
 GRANARY_ALWAYS_INLINE void delete_entry(void* pointer, size_t size,
                                         std::align_val_t alignment) noexcept {
-    if (GRANARY_UNLIKELY(pointer == nullptr)) return;
+    if (GRANARY_UNLIKELY(pointer == nullptr))
+        return;
     core::deallocate_sized_aligned(pointer, static_cast<size_t>(alignment), size == 0 ? 1 : size);
 }
 

@@ -24,7 +24,8 @@ void append_shown(Line& line, std::string_view text) noexcept {
     for (const char c : text.substr(0, kShownPair)) {
         line.append(c >= ' ' && c <= '~' ? c : '?');
     }
-    if (text.size() > kShownPair) line.append("...");
+    if (text.size() > kShownPair)
+        line.append("...");
     line.append('\'');
 }
 
@@ -34,9 +35,12 @@ struct Integer {
 };
 
 int digit_of(char c) noexcept {
-    if (c >= '0' && c <= '9') return c - '0';
-    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F')
+        return c - 'A' + 10;
     return std::numeric_limits<int>::max();
 }
 
@@ -55,31 +59,37 @@ Integer parse_integer(std::string_view text) noexcept {
         radix = 8;
         text.remove_prefix(1);
     }
-    if (text.empty()) return {Integer::Kind::malformed, 0};
+    if (text.empty())
+        return {Integer::Kind::malformed, 0};
     int64_t value = 0;
     bool overflow = false;
     for (const char c : text) {
         const int digit = digit_of(c);
-        if (digit >= radix) return {Integer::Kind::malformed, 0};
+        if (digit >= radix)
+            return {Integer::Kind::malformed, 0};
         overflow = overflow || __builtin_mul_overflow(value, int64_t{radix}, &value) ||
                    __builtin_add_overflow(value, int64_t{digit}, &value);
     }
-    if (overflow) return {Integer::Kind::too_large, 0};
+    if (overflow)
+        return {Integer::Kind::too_large, 0};
     return {Integer::Kind::good, negative ? -value : value};
 }
 
 const OptionInfo* find_option(std::string_view key) noexcept {
     for (const OptionInfo& option : kOptions) {
-        if (option.name == key) return &option;
+        if (option.name == key)
+            return &option;
     }
     return nullptr;
 }
 
 /// jemalloc takes any name that says it is an experiment.
 bool is_foreign(std::string_view key) noexcept {
-    if (key.starts_with("experimental_")) return true;
+    if (key.starts_with("experimental_"))
+        return true;
     for (const std::string_view name : kForeignOptions) {
-        if (name == key) return true;
+        if (name == key)
+            return true;
     }
     return false;
 }
@@ -90,7 +100,8 @@ std::string_view nearest_option(std::string_view key) noexcept {
     size_t least = std::numeric_limits<size_t>::max();
     auto consider = [&](std::string_view name) {
         const size_t distance = spelling_distance(key, name);
-        if (distance >= least) return;
+        if (distance >= least)
+            return;
         least = distance;
         nearest = name;
     };
@@ -102,7 +113,8 @@ std::string_view nearest_option(std::string_view key) noexcept {
 /// One pair of one text, and where its lines go.
 class PairReader {
 public:
-    PairReader(const ConfSource& source, Settings& settings, const Diagnostics& diagnostics) noexcept
+    PairReader(const ConfSource& source, Settings& settings,
+               const Diagnostics& diagnostics) noexcept
         : source_(source),
           settings_(settings),
           diagnostics_(diagnostics),
@@ -154,7 +166,8 @@ private:
 
     void apply(const OptionInfo& option, std::string_view pair, int64_t value) noexcept {
         option.set(settings_, value);
-        if (!confirm_) return;
+        if (!confirm_)
+            return;
         Line line = begin();
         line.append("sets ");
         append_shown(line, pair);
@@ -183,7 +196,8 @@ private:
         } else {
             line.append(" is not valid: the value must be an integer from ");
             line.append_signed(option.least).append(" to ").append_signed(option.most);
-            if (!option.word.empty()) line.append(", or '").append(option.word).append('\'');
+            if (!option.word.empty())
+                line.append(", or '").append(option.word).append('\'');
         }
         report(Severity::error, line);
     }
@@ -195,7 +209,8 @@ private:
     }
 
     void report(Severity severity, const Line& line) noexcept {
-        if (severity == Severity::error) ++errors_;
+        if (severity == Severity::error)
+            ++errors_;
         diagnostics_.report(diagnostics_.self, severity, line.view());
     }
 
@@ -217,9 +232,11 @@ size_t parse_conf(const ConfSource& source, Settings& settings,
     while (!rest.empty()) {
         const size_t comma = rest.find(',');
         reader.read(rest.substr(0, comma));
-        if (comma == std::string_view::npos) break;
+        if (comma == std::string_view::npos)
+            break;
         rest.remove_prefix(comma + 1);
-        if (rest.empty()) reader.read(rest);  // The text ended with a comma.
+        if (rest.empty())
+            reader.read(rest);  // The text ended with a comma.
     }
     return reader.errors();
 }

@@ -39,7 +39,8 @@ std::string_view text_of(const char* text) noexcept {
 
 /// The target of the link, which is option text and not a path; empty if there is no link.
 std::string_view link_text(std::array<char, kMaxLinkText>& buffer) noexcept {
-    if (os::is_secure_mode()) return {};
+    if (os::is_secure_mode())
+        return {};
     const int saved = errno;
     const ssize_t size = ::readlink(kLinkPath, buffer.data(), buffer.size());
     errno = saved;

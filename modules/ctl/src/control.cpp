@@ -32,14 +32,16 @@ int copy_out(const Value& value, size_t size, const Call& call) noexcept {
     GRANARY_ASSERT(value.size() == size, "a getter puts its node's type");
     const size_t copied = std::min(size, *call.old_length);
     std::memcpy(call.old_value, value.data(), copied);
-    if (*call.old_length == size) return 0;
+    if (*call.old_length == size)
+        return 0;
     *call.old_length = copied;
     return EINVAL;
 }
 
 int read_old(const Node& node, const Path& path, const Call& call) noexcept {
     Value value;
-    if (const int error = node.get(path, value); error != 0) return error;
+    if (const int error = node.get(path, value); error != 0)
+        return error;
     return call.wants_old() ? copy_out(value, size_of(node.type), call) : 0;
 }
 
@@ -59,20 +61,25 @@ int act(const Node& node, const Path& path, const Call& call) noexcept {
 
 int apply(const Found& found, const Call& call) noexcept {
     const Node& node = *found.node;
-    if (node.access == Access::action) return act(node, found.path, call);
+    if (node.access == Access::action)
+        return act(node, found.path, call);
     if (node.access == Access::read) {
-        if (call.new_value != nullptr || call.new_length != 0) return EPERM;
+        if (call.new_value != nullptr || call.new_length != 0)
+            return EPERM;
         return read_old(node, found.path, call);
     }
     const bool writes = call.new_value != nullptr;
-    if (writes && call.new_length != size_of(node.type)) return EINVAL;
+    if (writes && call.new_length != size_of(node.type))
+        return EINVAL;
     if (node.access == Access::refresh) {
         if (writes) {
-            if (const int error = write_new(node, found.path, call); error != 0) return error;
+            if (const int error = write_new(node, found.path, call); error != 0)
+                return error;
         }
         return read_old(node, found.path, call);
     }
-    if (const int error = read_old(node, found.path, call); error != 0) return error;
+    if (const int error = read_old(node, found.path, call); error != 0)
+        return error;
     return writes ? write_new(node, found.path, call) : 0;
 }
 
@@ -117,18 +124,22 @@ std::string_view name_of(Access access) noexcept {
 
 int control(const char* name, void* old_value, size_t* old_length, const void* new_value,
             size_t new_length) noexcept {
-    if (name == nullptr) return EINVAL;
+    if (name == nullptr)
+        return EINVAL;
     core::bootstrap();
     Found found;
-    if (!find_name(name, found) || found.node == nullptr) return ENOENT;
+    if (!find_name(name, found) || found.node == nullptr)
+        return ENOENT;
     return apply(found, {old_value, old_length, new_value, new_length});
 }
 
 int name_to_mib(const char* name, size_t* mib, size_t* mib_length) noexcept {
-    if (name == nullptr || mib == nullptr || mib_length == nullptr) return EINVAL;
+    if (name == nullptr || mib == nullptr || mib_length == nullptr)
+        return EINVAL;
     core::bootstrap();
     Found found;
-    if (!find_name(name, found)) return ENOENT;
+    if (!find_name(name, found))
+        return ENOENT;
     *mib_length = std::min(*mib_length, found.depth);
     std::copy_n(found.mib.begin(), *mib_length, mib);
     return 0;
@@ -136,10 +147,12 @@ int name_to_mib(const char* name, size_t* mib, size_t* mib_length) noexcept {
 
 int control_by_mib(const size_t* mib, size_t mib_length, void* old_value, size_t* old_length,
                    const void* new_value, size_t new_length) noexcept {
-    if (mib == nullptr) return EINVAL;
+    if (mib == nullptr)
+        return EINVAL;
     core::bootstrap();
     Found found;
-    if (!find_mib({mib, mib_length}, found)) return ENOENT;
+    if (!find_mib({mib, mib_length}, found))
+        return ENOENT;
     return apply(found, {old_value, old_length, new_value, new_length});
 }
 

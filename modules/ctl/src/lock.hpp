@@ -40,7 +40,8 @@ public:
 
     void unlock() noexcept {
         // ORDER: release publishes what the holder wrote to the next acquire in lock().
-        if (word_.exchange(kFree, std::memory_order_release) == kWaited) os::futex_wake(word_, 1);
+        if (word_.exchange(kFree, std::memory_order_release) == kWaited)
+            os::futex_wake(word_, 1);
     }
 
     /// Free again, whoever held it before the fork (K2).

@@ -17,7 +17,8 @@ namespace nodes {
 template <uint64_t* (*Counter)() noexcept>
 int thread_counter(const Path& /*path*/, Value& out) noexcept {
     const uint64_t* const counter = Counter();
-    if (counter == nullptr) return EAGAIN;
+    if (counter == nullptr)
+        return EAGAIN;
     out.put(*counter);
     return 0;
 }
@@ -25,7 +26,8 @@ int thread_counter(const Path& /*path*/, Value& out) noexcept {
 template <uint64_t* (*Counter)() noexcept>
 int thread_counter_address(const Path& /*path*/, Value& out) noexcept {
     uint64_t* const counter = Counter();
-    if (counter == nullptr) return EAGAIN;
+    if (counter == nullptr)
+        return EAGAIN;
     out.put(counter);
     return 0;
 }
@@ -64,7 +66,8 @@ int get_decay_ms(const Path& /*path*/, Value& out) noexcept {
 template <void (*Set)(int64_t) noexcept>
 int set_decay_ms(const Path& /*path*/, const Value& in) noexcept {
     const auto ms = in.as<int64_t>();
-    if (ms < -1) return EFAULT;
+    if (ms < -1)
+        return EFAULT;
     Set(ms);
     return 0;
 }

@@ -37,7 +37,8 @@ inline int get_background_thread(const Path& /*path*/, Value& out) noexcept {
 
 inline int set_background_thread(const Path& /*path*/, const Value& in) noexcept {
     const bool wanted = in.as<uint8_t>() != 0;
-    if (wanted == core::background_thread_enabled()) return 0;
+    if (wanted == core::background_thread_enabled())
+        return 0;
     return core::set_background_thread(wanted) ? 0 : EFAULT;
 }
 
@@ -92,8 +93,7 @@ inline constexpr Node kProcessNodes[] = {
     {"config.prof", Type::boolean, Access::read, "heap profiling", nodes::fact<false>},
     {"config.stats", Type::boolean, Access::read, "statistics", nodes::fact<true>},
     {"config.utrace", Type::boolean, Access::read, "utrace(2) records", nodes::fact<false>},
-    {"config.xmalloc", Type::boolean, Access::read, "abort when out of memory",
-     nodes::fact<false>},
+    {"config.xmalloc", Type::boolean, Access::read, "abort when out of memory", nodes::fact<false>},
 
     {"opt.narenas", Type::uint, Access::read, "most automatic arenas", nodes::get_opt_narenas},
     {"opt.dirty_decay_ms", Type::ssize, Access::read, "ms until unused pages are given back",

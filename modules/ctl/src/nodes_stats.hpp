@@ -42,7 +42,8 @@ int heap_stat(const Path& /*path*/, Value& out) noexcept {
 template <auto Read>
 int arena_stat(const Path& path, Value& out) noexcept {
     decltype(Read(core::HeapSnapshot{})) value{};
-    if (!stats_cache().read(path.arena, value, Read)) return ENOENT;
+    if (!stats_cache().read(path.arena, value, Read))
+        return ENOENT;
     out.put(value);
     return 0;
 }
@@ -52,7 +53,8 @@ int bin_stat(const Path& path, Value& out) noexcept {
     decltype(core::BinSnapshot{}.*Member + 0) value{};
     const bool found = stats_cache().read(
         path.arena, value, [&](const core::HeapSnapshot& s) { return s.bins[path.bin].*Member; });
-    if (!found) return ENOENT;
+    if (!found)
+        return ENOENT;
     out.put(value);
     return 0;
 }

@@ -12,11 +12,16 @@ void print_stats(ReportWriter writer, void* opaque, const char* options) noexcep
     core::bootstrap();
     ReportParts parts;
     for (const char letter : std::string_view(options == nullptr ? "" : options)) {
-        if (letter == 'J') parts.json = true;
-        if (letter == 'g') parts.general = false;
-        if (letter == 'm') parts.merged = false;
-        if (letter == 'a') parts.arenas = false;
-        if (letter == 'b') parts.bins = false;
+        if (letter == 'J')
+            parts.json = true;
+        if (letter == 'g')
+            parts.general = false;
+        if (letter == 'm')
+            parts.merged = false;
+        if (letter == 'a')
+            parts.arenas = false;
+        if (letter == 'b')
+            parts.bins = false;
     }
     core::HeapSnapshot heap;
     stats_cache().refresh(heap);

@@ -44,9 +44,11 @@ public:
 
 private:
     void name(std::string_view key) noexcept {
-        if (!first_) out_.text(",");
+        if (!first_)
+            out_.text(",");
         first_ = false;
-        if (!key.empty()) out_.text("\"").text(key).text("\":");
+        if (!key.empty())
+            out_.text("\"").text(key).text("\":");
     }
     void begin(std::string_view key, std::string_view bracket) noexcept {
         name(key);
@@ -168,7 +170,8 @@ void put_arena(Json& json, std::string_view key, const ReportParts& parts,
     json.number("retained", s.retained);
     json.number("resident", s.resident);
     json.number("tcache_bytes", s.cached);
-    if (parts.bins) put_bins(json, s);
+    if (parts.bins)
+        put_bins(json, s);
     json.end_object();
 }
 
@@ -178,13 +181,16 @@ void report_json(ReportOutput& out, const ReportParts& parts, HeapSnapshot& heap
     Json json(out);
     json.begin_object();
     json.begin_object("jemalloc");
-    if (parts.general) put_general(json);
+    if (parts.general)
+        put_general(json);
     put_totals(json, heap);
     json.begin_object("stats.arenas");
-    if (parts.merged) put_arena(json, "merged", parts, heap);
+    if (parts.merged)
+        put_arena(json, "merged", parts, heap);
     if (parts.arenas) {
         for (unsigned i = 0; i < stats_cache().arena_count(false); ++i) {
-            if (!core::take_arena_snapshot(i, heap)) continue;
+            if (!core::take_arena_snapshot(i, heap))
+                continue;
             put_arena(json, base::FixedString<12>().append_decimal(i).view(), parts, heap);
         }
     }

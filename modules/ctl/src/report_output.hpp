@@ -24,7 +24,8 @@ public:
 
     ReportOutput& text(std::string_view piece) noexcept {
         while (!piece.empty()) {
-            if (buffer_.size() == buffer_.capacity()) flush();
+            if (buffer_.size() == buffer_.capacity())
+                flush();
             const std::string_view part = piece.substr(0, buffer_.capacity() - buffer_.size());
             buffer_.append(part);
             piece.remove_prefix(part.size());
@@ -52,7 +53,8 @@ public:
     }
 
     void flush() noexcept {
-        if (buffer_.empty()) return;
+        if (buffer_.empty())
+            return;
         if (writer_ != nullptr) {
             writer_(opaque_, buffer_.c_str());
         } else {

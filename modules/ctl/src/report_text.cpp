@@ -101,11 +101,14 @@ void print_allocations(ReportOutput& out, const HeapSnapshot& s) noexcept {
 /// Live regions per thousand places in the runs, as "0.123".
 base::FixedString<8> utilisation(size_t live, size_t places) noexcept {
     base::FixedString<8> text;
-    if (places == 0 || live >= places) return text.append("1.000");
+    if (places == 0 || live >= places)
+        return text.append("1.000");
     const size_t thousandths = live * 1000 / places;
     text.append("0.");
-    if (thousandths < 100) text.append('0');
-    if (thousandths < 10) text.append('0');
+    if (thousandths < 100)
+        text.append('0');
+    if (thousandths < 10)
+        text.append('0');
     return text.append_decimal(thousandths);
 }
 
@@ -122,7 +125,8 @@ void print_bins(ReportOutput& out, const HeapSnapshot& s) noexcept {
             gap = true;
             continue;
         }
-        if (gap) out.text("                   ---\n");
+        if (gap)
+            out.text("                   ---\n");
         gap = false;
         out.text("         ").column(shape.size, kNarrow).column(i, 4);
         out.column(bin.live_regions * shape.size, kWide).column(bin.live_regions, kNarrow);
@@ -132,21 +136,24 @@ void print_bins(ReportOutput& out, const HeapSnapshot& s) noexcept {
         out.column(bin.runs_made, kNarrow).column(bin.fills, kNarrow).column(bin.flushes, kNarrow);
         out.text("\n");
     }
-    if (gap) out.text("                   ---\n");
+    if (gap)
+        out.text("                   ---\n");
 }
 
 void print_arena(ReportOutput& out, const ReportParts& parts, const HeapSnapshot& s) noexcept {
     out.text("assigned threads: ").number(s.threads).text("\n");
     print_decay(out, s);
     print_allocations(out, s);
-    if (parts.bins) print_bins(out, s);
+    if (parts.bins)
+        print_bins(out, s);
 }
 
 }  // namespace
 
 void report_text(ReportOutput& out, const ReportParts& parts, HeapSnapshot& heap) noexcept {
     out.text("___ Begin granary statistics ___\n");
-    if (parts.general) print_general(out);
+    if (parts.general)
+        print_general(out);
     print_totals(out, heap);
     if (parts.merged) {
         out.text("\nMerged arenas stats:\n");
@@ -154,7 +161,8 @@ void report_text(ReportOutput& out, const ReportParts& parts, HeapSnapshot& heap
     }
     if (parts.arenas) {
         for (unsigned i = 0; i < stats_cache().arena_count(false); ++i) {
-            if (!core::take_arena_snapshot(i, heap)) continue;
+            if (!core::take_arena_snapshot(i, heap))
+                continue;
             out.text("\narenas[").number(i).text("]:\n");
             print_arena(out, parts, heap);
         }

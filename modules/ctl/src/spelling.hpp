@@ -27,8 +27,10 @@ inline constexpr size_t kMaxSpelling = 64;
         for (size_t j = 1; j <= b.size(); ++j) {
             const size_t above = row[j];
             size_t best = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-            if (above + 1 < best) best = above + 1;
-            if (row[j - 1] + 1 < best) best = row[j - 1] + 1;
+            if (above + 1 < best)
+                best = above + 1;
+            if (row[j - 1] + 1 < best)
+                best = row[j - 1] + 1;
             row[j] = best;
             diagonal = above;
         }

@@ -51,7 +51,8 @@ public:
     bool read(size_t arena, Value& out, Reader reader) noexcept {
         const LockGuard guard(lock_);
         ensure_locked();
-        if (arena != kAllArenas && !ensure_arena_locked(static_cast<unsigned>(arena))) return false;
+        if (arena != kAllArenas && !ensure_arena_locked(static_cast<unsigned>(arena)))
+            return false;
         out = reader(arena == kAllArenas ? heap_ : arena_);
         return true;
     }
@@ -80,13 +81,16 @@ private:
     }
 
     void ensure_locked() noexcept {
-        if (epoch_ == 0) refresh_locked();
+        if (epoch_ == 0)
+            refresh_locked();
     }
 
     bool ensure_arena_locked(unsigned index) noexcept {
-        if (arena_epoch_ == epoch_ && arena_index_ == index) return true;
+        if (arena_epoch_ == epoch_ && arena_index_ == index)
+            return true;
         arena_epoch_ = 0;
-        if (!core::take_arena_snapshot(index, arena_)) return false;
+        if (!core::take_arena_snapshot(index, arena_))
+            return false;
         arena_index_ = index;
         arena_epoch_ = epoch_;
         return true;

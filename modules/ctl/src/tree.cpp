@@ -31,9 +31,12 @@ constexpr auto kRows = make_rows(kNodes);
 consteval bool functions_fit_access() {
     for (const Node& node : kNodes) {
         const bool is_action = node.access == Access::action;
-        if (is_action != (node.type == Type::none) || is_action != (node.get == nullptr)) return false;
-        if ((node.access == Access::read) != (node.set == nullptr)) return false;
-        if (node.doc.empty()) return false;
+        if (is_action != (node.type == Type::none) || is_action != (node.get == nullptr))
+            return false;
+        if ((node.access == Access::read) != (node.set == nullptr))
+            return false;
+        if (node.doc.empty())
+            return false;
     }
     return true;
 }
@@ -45,10 +48,12 @@ constinit StatsCache g_stats_cache;
 
 /// Decimal digits only; false for anything else and for what does not fit.
 bool parse_index(std::string_view text, size_t& out) noexcept {
-    if (text.empty()) return false;
+    if (text.empty())
+        return false;
     size_t value = 0;
     for (const char c : text) {
-        if (c < '0' || c > '9') return false;
+        if (c < '0' || c > '9')
+            return false;
         if (__builtin_mul_overflow(value, size_t{10}, &value) ||
             __builtin_add_overflow(value, static_cast<size_t>(c - '0'), &value)) {
             return false;
@@ -78,9 +83,12 @@ bool resolve_index(ComponentKind kind, size_t index, Path& path) noexcept {
 size_t find_component(size_t from, size_t k, std::string_view text) noexcept {
     for (size_t r = from; r < kRows.size(); ++r) {
         const Row& row = kRows[r];
-        if (k > 0 && (row.depth <= k || row.first[k - 1] != kRows[from].first[k - 1])) break;
-        if (row.first[k] != r) continue;
-        if (row.kinds[k] != ComponentKind::named || row.components[k] == text) return r;
+        if (k > 0 && (row.depth <= k || row.first[k - 1] != kRows[from].first[k - 1]))
+            break;
+        if (row.first[k] != r)
+            continue;
+        if (row.kinds[k] != ComponentKind::named || row.components[k] == text)
+            return r;
     }
     return kRows.size();
 }
@@ -97,33 +105,40 @@ bool find_name(std::string_view name, Found& found) noexcept {
         const size_t dot = name.find('.');
         const std::string_view component = name.substr(0, dot);
         row = find_component(row, k, component);
-        if (row == kRows.size()) return false;
+        if (row == kRows.size())
+            return false;
         found.mib[k] = row;
         found.depth = k + 1;
         const ComponentKind kind = kRows[row].kinds[k];
         if (kind != ComponentKind::named) {
-            if (!parse_index(component, found.mib[k])) return false;
-            if (!resolve_index(kind, found.mib[k], found.path)) return false;
+            if (!parse_index(component, found.mib[k]))
+                return false;
+            if (!resolve_index(kind, found.mib[k], found.path))
+                return false;
         }
         const bool is_leaf = kRows[row].depth == k + 1;
         if (dot == std::string_view::npos) {
             found.node = is_leaf ? &kNodes[row] : nullptr;
             return true;
         }
-        if (is_leaf) return false;
+        if (is_leaf)
+            return false;
         name.remove_prefix(dot + 1);
     }
     return false;
 }
 
 bool find_mib(std::span<const size_t> mib, Found& found) noexcept {
-    if (mib.empty() || mib.size() > kMaxDepth || mib.back() >= kRows.size()) return false;
+    if (mib.empty() || mib.size() > kMaxDepth || mib.back() >= kRows.size())
+        return false;
     const size_t leaf = mib.back();
     const Row& row = kRows[leaf];
-    if (row.depth != mib.size()) return false;
+    if (row.depth != mib.size())
+        return false;
     for (size_t k = 0; k < row.depth; ++k) {
         if (row.kinds[k] == ComponentKind::named) {
-            if (mib[k] != row.first[k]) return false;
+            if (mib[k] != row.first[k])
+                return false;
         } else if (!resolve_index(row.kinds[k], mib[k], found.path)) {
             return false;
         }

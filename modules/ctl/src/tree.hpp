@@ -32,8 +32,10 @@ struct Row {
 };
 
 [[nodiscard]] consteval ComponentKind kind_of(std::string_view component) {
-    if (component == "<arena>") return ComponentKind::arena;
-    if (component == "<bin>") return ComponentKind::bin;
+    if (component == "<arena>")
+        return ComponentKind::arena;
+    if (component == "<bin>")
+        return ComponentKind::bin;
     return ComponentKind::named;
 }
 
@@ -50,9 +52,11 @@ template <size_t N>
             const size_t k = row.depth++;
             row.components[k] = rest.substr(0, dot);
             row.kinds[k] = kind_of(row.components[k]);
-            shared = shared && k < rows[r - 1].depth && rows[r - 1].components[k] == row.components[k];
+            shared =
+                shared && k < rows[r - 1].depth && rows[r - 1].components[k] == row.components[k];
             row.first[k] = shared ? rows[r - 1].first[k] : static_cast<uint16_t>(r);
-            if (dot == std::string_view::npos) break;
+            if (dot == std::string_view::npos)
+                break;
             rest.remove_prefix(dot + 1);
         }
     }
@@ -68,12 +72,15 @@ template <size_t N>
             size_t k = 0;
             while (k < rows[r].depth && k < rows[other].depth &&
                    rows[r].components[k] == rows[other].components[k]) {
-                if (rows[r].first[k] != rows[other].first[k]) return false;
+                if (rows[r].first[k] != rows[other].first[k])
+                    return false;
                 ++k;
             }
-            if (k == rows[r].depth || k == rows[other].depth) return false;
+            if (k == rows[r].depth || k == rows[other].depth)
+                return false;
         }
-        if (rows[r].kinds[rows[r].depth - 1] != ComponentKind::named) return false;
+        if (rows[r].kinds[rows[r].depth - 1] != ComponentKind::named)
+            return false;
     }
     return true;
 }

@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include <granary/ctl/conf.hpp>
 #include <gtest/gtest.h>
+#include <granary/ctl/conf.hpp>
 
 #include "conf_foreign.hpp"
 #include "spelling.hpp"
@@ -84,7 +84,8 @@ TEST_F(Conf, RefusesWhatIsNoIntegerAndKeepsTheOldValue) {
 }
 
 TEST_F(Conf, NamesTheRangeOfAnIntegerOutsideIt) {
-    for (const char* bad : {"-2", "18446744072001", "99999999999999999999999", "-9223372036854775808"}) {
+    for (const char* bad :
+         {"-2", "18446744072001", "99999999999999999999999", "-9223372036854775808"}) {
         said_.clear();
         EXPECT_EQ(parse(std::string("dirty_decay_ms:") + bad), 1U);
         ASSERT_EQ(said_.size(), 1U);

@@ -6,9 +6,9 @@
 #include <cstring>
 #include <string>
 
+#include <gtest/gtest.h>
 #include <granary/ctl/conf.hpp>
 #include <granary/ctl/ctl.hpp>
-#include <gtest/gtest.h>
 
 #include "support/fake_core.hpp"
 
@@ -53,26 +53,27 @@ protected:
         std::string name(pattern);
         for (const char* index : {"<arena>", "<bin>"}) {
             const size_t at = name.find(index);
-            if (at != std::string::npos) name.replace(at, std::strlen(index), "0");
+            if (at != std::string::npos)
+                name.replace(at, std::strlen(index), "0");
         }
         return name;
     }
 };
 
 TEST_F(Ctl, UnknownPartialAndMisspelledNamesAreNotThere) {
-    for (const char* name :
-         {"", ".", "stats", "stats.", "stats.allocated.", "stats.allocated.x", ".stats",
-          "stats..allocated", "Stats.allocated", "stat.allocated", "stats.allocate",
-          "stats.allocatedd", "arenas.bin.0", "arenas.bin", "thread.tcache", "epoch ", "a.b.c.d.e.f.g.h"}) {
+    for (const char* name : {"", ".", "stats", "stats.", "stats.allocated.", "stats.allocated.x",
+                             ".stats", "stats..allocated", "Stats.allocated", "stat.allocated",
+                             "stats.allocate", "stats.allocatedd", "arenas.bin.0", "arenas.bin",
+                             "thread.tcache", "epoch ", "a.b.c.d.e.f.g.h"}) {
         EXPECT_EQ(act(name), ENOENT) << name;
     }
 }
 
 TEST_F(Ctl, NumericComponentsAreDecimalAndInRange) {
-    for (const char* name : {"arenas.bin.x.size", "arenas.bin..size", "arenas.bin.-1.size",
-                             "arenas.bin.0x1.size", "arenas.bin.18446744073709551616.size",
-                             "arenas.bin.99.size", "stats.arenas.4.pactive",
-                             "stats.arenas.4095.pactive", "stats.arenas.4097.pactive"}) {
+    for (const char* name :
+         {"arenas.bin.x.size", "arenas.bin..size", "arenas.bin.-1.size", "arenas.bin.0x1.size",
+          "arenas.bin.18446744073709551616.size", "arenas.bin.99.size", "stats.arenas.4.pactive",
+          "stats.arenas.4095.pactive", "stats.arenas.4097.pactive"}) {
         size_t value = 0;
         size_t length = sizeof value;
         EXPECT_EQ(control(name, &value, &length, nullptr, 0), ENOENT) << name;
@@ -277,7 +278,8 @@ TEST_F(Ctl, ClassesAnswerTheirShapeWithJemallocsTypes) {
         const std::string bin = "arenas.bin." + std::to_string(j);
         EXPECT_EQ(get<size_t>(bin + ".size"), core::kSizeClasses[j].size);
         EXPECT_EQ(get<uint32_t>(bin + ".nregs"), core::kSizeClasses[j].run_regions);
-        EXPECT_EQ(get<size_t>(bin + ".slab_size"), core::kSizeClasses[j].run_pages * core::kPageSize);
+        EXPECT_EQ(get<size_t>(bin + ".slab_size"),
+                  core::kSizeClasses[j].run_pages * core::kPageSize);
     }
 }
 
@@ -305,7 +307,8 @@ TEST_F(Ctl, EveryReadableNodeAnswersItsTypeByNameAndByMib) {
         std::array<size_t, kMaxDepth> mib{};
         size_t depth = mib.size();
         ASSERT_EQ(name_to_mib(name.c_str(), mib.data(), &depth), 0) << name;
-        if (info.access == "void") continue;
+        if (info.access == "void")
+            continue;
         ++readable;
         const size_t expected = info.type == "bool"                                  ? 1
                                 : info.type == "unsigned" || info.type == "uint32_t" ? 4

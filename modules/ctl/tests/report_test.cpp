@@ -5,8 +5,8 @@
 #include <set>
 #include <string>
 
-#include <granary/ctl/report.hpp>
 #include <gtest/gtest.h>
+#include <granary/ctl/report.hpp>
 
 #include "support/fake_core.hpp"
 
@@ -30,55 +30,68 @@ private:
     }
 
     bool take(char c) {
-        if (rest_.empty() || rest_.front() != c) return false;
+        if (rest_.empty() || rest_.front() != c)
+            return false;
         rest_.remove_prefix(1);
         return true;
     }
 
     bool string(std::string& out) {
-        if (!take('"')) return false;
+        if (!take('"'))
+            return false;
         const size_t end = rest_.find_first_of("\"\\\n");
-        if (end == std::string_view::npos || rest_[end] != '"') return false;
+        if (end == std::string_view::npos || rest_[end] != '"')
+            return false;
         out = rest_.substr(0, end);
         rest_.remove_prefix(end + 1);
         return true;
     }
 
     bool value(const std::string& path) {
-        if (take('{')) return members(path);
-        if (take('[')) return elements(path);
+        if (take('{'))
+            return members(path);
+        if (take('['))
+            return elements(path);
         std::string text;
         if (rest_.substr(0, 1) == "\"") {
-            if (!string(text)) return false;
+            if (!string(text))
+                return false;
         } else {
             const size_t end = rest_.find_first_of(",]}");
-            if (end == std::string_view::npos) return false;
+            if (end == std::string_view::npos)
+                return false;
             text = rest_.substr(0, end);
             rest_.remove_prefix(end);
             const bool is_word = text == "true" || text == "false";
             const bool is_number =
                 !text.empty() && text.find_first_not_of("-0123456789") == std::string::npos;
-            if (!is_word && !is_number) return false;
+            if (!is_word && !is_number)
+                return false;
         }
         return values.emplace(path, text).second;
     }
 
     bool members(const std::string& path) {
         std::set<std::string> keys;
-        if (take('}')) return true;
+        if (take('}'))
+            return true;
         do {
             std::string key;
-            if (!string(key) || !take(':') || !keys.insert(key).second) return false;
-            if (!value(path + "/" + key)) return false;
+            if (!string(key) || !take(':') || !keys.insert(key).second)
+                return false;
+            if (!value(path + "/" + key))
+                return false;
         } while (take(','));
         return take('}');
     }
 
     bool elements(const std::string& path) {
         size_t index = 0;
-        if (take(']')) return true;
+        if (take(']'))
+            return true;
         do {
-            if (!value(path + "/" + std::to_string(index++))) return false;
+            if (!value(path + "/" + std::to_string(index++)))
+                return false;
         } while (take(','));
         return take(']');
     }
@@ -121,8 +134,9 @@ TEST_F(Report, TextBeginsAndEndsWithItsMarkers) {
 
 TEST_F(Report, TextShowsTotalsOptionsClassesAndArenas) {
     const std::string text = print("");
-    EXPECT_TRUE(has(text, "Allocated: 5000000000, active: 28672, metadata: 0, resident: 0, "
-                          "mapped: 0, retained: 0\n"));
+    EXPECT_TRUE(has(text,
+                    "Allocated: 5000000000, active: 28672, metadata: 0, resident: 0, "
+                    "mapped: 0, retained: 0\n"));
     EXPECT_TRUE(has(text, "opt.dirty_decay_ms: 10000\n"));
     EXPECT_TRUE(has(text, "opt.narenas: default\n"));
     EXPECT_TRUE(has(text, "opt.tcache: true\n"));
@@ -160,7 +174,9 @@ TEST_F(Report, JsonHasJemallocsKeys) {
     JsonReader reader(text);
     ASSERT_TRUE(reader.read());
     const auto& values = reader.values;
-    auto at = [&](const std::string& path) { return values.count(path) != 0 ? values.at(path) : "absent"; };
+    auto at = [&](const std::string& path) {
+        return values.count(path) != 0 ? values.at(path) : "absent";
+    };
     EXPECT_EQ(at("/jemalloc/stats/allocated"), "5000000000");
     EXPECT_EQ(at("/jemalloc/opt/dirty_decay_ms"), "10000");
     EXPECT_EQ(at("/jemalloc/opt/narenas"), "16");

@@ -60,68 +60,72 @@ extern "C" {
 
 /* `size` bytes or more, aligned for any type that fits in them: to 16 bytes, to 8 below 16.
  * malloc(0) gives a unique pointer. */
-GRANARY_API void *granary_malloc(size_t size) GRANARY_NOEXCEPT GRANARY_ATTR_MALLOC
+GRANARY_API void* granary_malloc(size_t size) GRANARY_NOEXCEPT GRANARY_ATTR_MALLOC
     GRANARY_ATTR_SIZE(1);
 
 /* count * size bytes, all of them zero. An overflowing product is ENOMEM. */
-GRANARY_API void *granary_calloc(size_t count, size_t size) GRANARY_NOEXCEPT GRANARY_ATTR_MALLOC
+GRANARY_API void* granary_calloc(size_t count, size_t size) GRANARY_NOEXCEPT GRANARY_ATTR_MALLOC
     GRANARY_ATTR_SIZES(1, 2);
 
 /* Resizes, in place where possible. A null pointer allocates. Size 0 frees and returns a null
  * pointer. On failure the old memory is as it was. */
-GRANARY_API void *granary_realloc(void *pointer, size_t size) GRANARY_NOEXCEPT
-    GRANARY_ATTR_UNUSED_RESULT GRANARY_ATTR_SIZE(2);
+GRANARY_API void* granary_realloc(void* pointer,
+                                  size_t size) GRANARY_NOEXCEPT GRANARY_ATTR_UNUSED_RESULT
+    GRANARY_ATTR_SIZE(2);
 
 /* The same for count * size bytes; an overflowing product is ENOMEM. */
-GRANARY_API void *granary_reallocarray(void *pointer, size_t count, size_t size) GRANARY_NOEXCEPT
-    GRANARY_ATTR_UNUSED_RESULT GRANARY_ATTR_SIZES(2, 3);
+GRANARY_API void* granary_reallocarray(void* pointer, size_t count,
+                                       size_t size) GRANARY_NOEXCEPT GRANARY_ATTR_UNUSED_RESULT
+    GRANARY_ATTR_SIZES(2, 3);
 
 /* ---- Aligned allocation -------------------------------------------------------------------
  * Any power of two is an alignment; the size need not be a multiple of it. */
 
 /* EINVAL unless `alignment` is a power of two. */
-GRANARY_API void *granary_aligned_alloc(size_t alignment, size_t size) GRANARY_NOEXCEPT
-    GRANARY_ATTR_MALLOC GRANARY_ATTR_ALIGN(1) GRANARY_ATTR_SIZE(2);
+GRANARY_API void* granary_aligned_alloc(size_t alignment,
+                                        size_t size) GRANARY_NOEXCEPT GRANARY_ATTR_MALLOC
+    GRANARY_ATTR_ALIGN(1) GRANARY_ATTR_SIZE(2);
 
 /* Stores the address in *out and returns 0, or returns ENOMEM, or EINVAL unless `alignment` is a
  * power of two and a multiple of sizeof(void *). A failure leaves *out alone; errno is never set. */
-GRANARY_API int granary_posix_memalign(void **out, size_t alignment, size_t size) GRANARY_NOEXCEPT
-    GRANARY_ATTR_UNUSED_RESULT;
+GRANARY_API int granary_posix_memalign(void** out, size_t alignment,
+                                       size_t size) GRANARY_NOEXCEPT GRANARY_ATTR_UNUSED_RESULT;
 
 /* As granary_aligned_alloc(). */
-GRANARY_API void *granary_memalign(size_t alignment, size_t size) GRANARY_NOEXCEPT
-    GRANARY_ATTR_MALLOC GRANARY_ATTR_ALIGN(1) GRANARY_ATTR_SIZE(2);
+GRANARY_API void* granary_memalign(size_t alignment,
+                                   size_t size) GRANARY_NOEXCEPT GRANARY_ATTR_MALLOC
+    GRANARY_ATTR_ALIGN(1) GRANARY_ATTR_SIZE(2);
 
 /* Aligned to the system's page. */
-GRANARY_API void *granary_valloc(size_t size) GRANARY_NOEXCEPT GRANARY_ATTR_MALLOC
+GRANARY_API void* granary_valloc(size_t size) GRANARY_NOEXCEPT GRANARY_ATTR_MALLOC
     GRANARY_ATTR_SIZE(1);
 
 /* Whole pages: aligned to the system's page, the size rounded up to a multiple of it (size 0 is
  * one page). */
-GRANARY_API void *granary_pvalloc(size_t size) GRANARY_NOEXCEPT GRANARY_ATTR_MALLOC
+GRANARY_API void* granary_pvalloc(size_t size) GRANARY_NOEXCEPT GRANARY_ATTR_MALLOC
     GRANARY_ATTR_SIZE(1);
 
 /* ---- Freeing ------------------------------------------------------------------------------
  * A null pointer is a no-op in all three. */
 
-GRANARY_API void granary_free(void *pointer) GRANARY_NOEXCEPT;
+GRANARY_API void granary_free(void* pointer) GRANARY_NOEXCEPT;
 
 /* Faster where the size is known: anything from the size asked for to the usable size, of memory
  * that did not come from one of the aligned functions. */
-GRANARY_API void granary_free_sized(void *pointer, size_t size) GRANARY_NOEXCEPT;
+GRANARY_API void granary_free_sized(void* pointer, size_t size) GRANARY_NOEXCEPT;
 
 /* For memory of granary_aligned_alloc(alignment, size) and the other aligned functions. */
-GRANARY_API void granary_free_aligned_sized(void *pointer, size_t alignment,
+GRANARY_API void granary_free_aligned_sized(void* pointer, size_t alignment,
                                             size_t size) GRANARY_NOEXCEPT;
 
 /* ---- Questions ---------------------------------------------------------------------------- */
 
 /* Bytes that may be used at `pointer`, at least as many as were asked for; 0 for a null pointer. */
-GRANARY_API size_t granary_malloc_usable_size(const void *pointer) GRANARY_NOEXCEPT;
+GRANARY_API size_t granary_malloc_usable_size(const void* pointer) GRANARY_NOEXCEPT;
 
 /* 1 if granary handed out the memory that `pointer` points into, 0 otherwise. Takes any value,
  * dereferences nothing, takes no lock. */
-GRANARY_API int granary_owns(const void *pointer) GRANARY_NOEXCEPT;
+GRANARY_API int granary_owns(const void* pointer) GRANARY_NOEXCEPT;
 
 /* ---- Control ------------------------------------------------------------------------------
  * Named values in jemalloc's spelling, see docs/mallctl.md. The result is 0 or an error number;
@@ -131,25 +135,25 @@ GRANARY_API int granary_owns(const void *pointer) GRANARY_NOEXCEPT;
 
 /* Reads the value at `name` into old_value (*old_length bytes, exactly its type's size), then
  * writes new_value. Either may be left out with null pointers and length 0. */
-GRANARY_API int granary_mallctl(const char *name, void *old_value, size_t *old_length,
-                                void *new_value, size_t new_length) GRANARY_NOEXCEPT;
+GRANARY_API int granary_mallctl(const char* name, void* old_value, size_t* old_length,
+                                void* new_value, size_t new_length) GRANARY_NOEXCEPT;
 
 /* Translates a name, also the beginning of one, to numbers that stay valid. Numeric components
  * (`arenas.bin.7.size`) stand for themselves and may be changed. *mib_length is the room in `mib`
  * before, and the numbers stored after. */
-GRANARY_API int granary_mallctlnametomib(const char *name, size_t *mib,
-                                         size_t *mib_length) GRANARY_NOEXCEPT;
+GRANARY_API int granary_mallctlnametomib(const char* name, size_t* mib,
+                                         size_t* mib_length) GRANARY_NOEXCEPT;
 
 /* As granary_mallctl(), by numbers. */
-GRANARY_API int granary_mallctlbymib(const size_t *mib, size_t mib_length, void *old_value,
-                                     size_t *old_length, void *new_value,
+GRANARY_API int granary_mallctlbymib(const size_t* mib, size_t mib_length, void* old_value,
+                                     size_t* old_length, void* new_value,
                                      size_t new_length) GRANARY_NOEXCEPT;
 
 /* Prints statistics, piece by piece, through `writer` (a null pointer: to stderr). `options`, or a
  * null pointer, is letters that leave out parts: g general, m all arenas together, a each arena,
  * b size classes; J gives one JSON object instead of text. */
-GRANARY_API void granary_malloc_stats_print(void (*writer)(void *opaque, const char *text),
-                                            void *opaque, const char *options) GRANARY_NOEXCEPT;
+GRANARY_API void granary_malloc_stats_print(void (*writer)(void* opaque, const char* text),
+                                            void* opaque, const char* options) GRANARY_NOEXCEPT;
 
 /* Gives all unused memory back to the system. 1 if there was any, 0 otherwise. `pad` is ignored:
  * there is no break to keep. */

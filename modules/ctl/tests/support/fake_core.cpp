@@ -28,7 +28,8 @@ unsigned arena_count() noexcept { return static_cast<unsigned>(fake_core().arena
 unsigned arena_limit() noexcept { return fake_core().arena_limit; }
 
 bool purge_arena(unsigned index) noexcept {
-    if (index >= fake_core().arenas.size()) return false;
+    if (index >= fake_core().arenas.size())
+        return false;
     fake_core().actions.push_back("purge " + std::to_string(index));
     return true;
 }
@@ -39,7 +40,8 @@ size_t purge_all() noexcept {
 }
 
 bool decay_arena(unsigned index) noexcept {
-    if (index >= fake_core().arenas.size()) return false;
+    if (index >= fake_core().arenas.size())
+        return false;
     fake_core().actions.push_back("decay " + std::to_string(index));
     return true;
 }
@@ -67,7 +69,8 @@ int64_t maintain() noexcept {
 }
 
 bool set_background_thread(bool enabled) noexcept {
-    if (enabled && !fake_core().can_start_thread) return false;
+    if (enabled && !fake_core().can_start_thread)
+        return false;
     fake_core().background_thread = enabled;
     return true;
 }
@@ -79,7 +82,8 @@ void take_snapshot(HeapSnapshot& out) noexcept {
 }
 
 bool take_arena_snapshot(unsigned index, HeapSnapshot& out) noexcept {
-    if (index >= fake_core().arenas.size()) return false;
+    if (index >= fake_core().arenas.size())
+        return false;
     ++fake_core().arena_snapshots;
     out = fake_core().arenas[index];
     return true;

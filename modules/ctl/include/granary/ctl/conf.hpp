@@ -77,14 +77,10 @@ struct OwnField {
 template <typename Field>
 consteval OptionInfo option(std::string_view name, std::string_view doc, OptionRange range = {}) {
     constexpr bool kIsBoolean = std::is_same_v<typename Field::Value, bool>;
-    return {name,
-            kIsBoolean ? OptionType::boolean : OptionType::integer,
-            range.least,
-            range.most,
-            range.word,
-            range.word_value,
-            doc,
-            &Field::get,
+    return {name,        kIsBoolean ? OptionType::boolean : OptionType::integer,
+            range.least, range.most,
+            range.word,  range.word_value,
+            doc,         &Field::get,
             &Field::set};
 }
 
@@ -114,8 +110,8 @@ inline constexpr std::array kOptions = {
         "stats_print", "a statistics report to stderr at exit"),
     detail::option<detail::OwnField<&Settings::abort_conf>>(
         "abort_conf", "abort at start if any option text was wrong"),
-    detail::option<detail::OwnField<&Settings::confirm_conf>>(
-        "confirm_conf", "print every setting that is read"),
+    detail::option<detail::OwnField<&Settings::confirm_conf>>("confirm_conf",
+                                                              "print every setting that is read"),
 };
 
 enum class Severity : uint8_t {
