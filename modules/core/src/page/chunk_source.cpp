@@ -16,6 +16,8 @@ namespace {
 constexpr size_t kLargestSpan = 256 * 1024 * 1024;
 /// How many ranges of the class below the wanted one are looked at before a larger class is split.
 constexpr int kNearFits = 4;
+/// What the page map can name; also keeps every length within the buckets.
+constexpr size_t kMostChunks = size_t{1} << (detail::kAddressBits - kChunkShift);
 
 constexpr size_t index_of(PageState state) noexcept { return static_cast<size_t>(state); }
 size_t chunks_of(const Extent& extent) noexcept { return extent.bytes >> kChunkShift; }
@@ -28,6 +30,7 @@ void ChunkSource::bind(const os::PageOps& ops, MetadataHeap& metadata, PageMap& 
 }
 
 bool ChunkSource::take(size_t chunks, size_t alignment, ChunkRange& out) noexcept {
+    if (chunks > kMostChunks) return false;
     ScopedLock lock(mutex_);
     alignment = std::max(alignment, kChunkSize);
     return take_free_locked(chunks, alignment, out) || take_fresh_locked(chunks, alignment, out);
