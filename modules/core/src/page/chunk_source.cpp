@@ -189,7 +189,12 @@ void ChunkSource::insert_locked(uintptr_t base, size_t chunks, PageState state) 
         }
     }
     Extent* extent = link_locked(base, (end - base) >> kChunkShift, state);
-    if (extent == nullptr) return;
+    if (extent == nullptr) {
+        // The slots may still name a descriptor that serves another range by now (C2).
+        PageMap::set_chunk(base, {}, nullptr);
+        PageMap::set_chunk(end - kChunkSize, {}, nullptr);
+        return;
+    }
     // Inner slots keep whatever they say: only a range's ends are ever looked at (C2).
     PageMap::set_chunk(base, {ChunkUse::free, 0, 0}, extent);
     PageMap::set_chunk(end - kChunkSize, {ChunkUse::free, 0, 0}, extent);
