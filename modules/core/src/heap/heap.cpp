@@ -132,7 +132,7 @@ void* take_pages(ThreadState& state, size_t size, size_t alignment, bool zero) n
     if (pages > kLargeMaxPages || alignment_pages > kChunkPages) {
         bool zeroed = false;
         void* block = allocate_huge(state, std::max<size_t>(size, 1), alignment, zeroed);
-        if (block != nullptr && zero && !zeroed) std::memset(block, 0, size);
+        if (block != nullptr && zero && !zeroed) std::memset(block, 0, pages << kPageShift);  // all that is usable
         return block;
     }
     Arena* arena = arena_of(state);
