@@ -21,6 +21,8 @@ install(FILES "${CMAKE_CURRENT_BINARY_DIR}/granaryConfig.cmake"
               "${CMAKE_CURRENT_BINARY_DIR}/granaryConfigVersion.cmake"
         DESTINATION "${package_dir}")
 
+# Relative to where the file lies, so that an installation can be moved.
+file(RELATIVE_PATH pkgconfig_to_prefix "/${CMAKE_INSTALL_LIBDIR}/pkgconfig" "/")
 foreach(package IN ITEMS granary granary_malloc)
     configure_file(granary.pc.in ${package}.pc @ONLY)
     install(FILES "${CMAKE_CURRENT_BINARY_DIR}/${package}.pc"

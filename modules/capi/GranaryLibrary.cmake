@@ -30,7 +30,9 @@ function(granary_library target name map module)
         # Calls inside the library are direct; a program's own malloc does not get between them.
         LINKER:-Bsymbolic-functions
         # No lazy binding inside malloc, and nothing writable that need not be.
-        LINKER:-z,now,-z,relro,-z,nodelete
-        # Everything is there at link time. Sanitizers leave their runtime to the program.
-        $<$<NOT:$<BOOL:${GRANARY_SANITIZE}>>:LINKER:-z,defs>)
+        LINKER:-z,now,-z,relro,-z,nodelete)
+    # Everything is there at link time; sanitizers, though, leave their runtime to the program.
+    if(NOT GRANARY_SANITIZE)
+        target_link_options(${target} PRIVATE LINKER:-z,defs)
+    endif()
 endfunction()
