@@ -21,6 +21,7 @@ namespace {
 
 using granary::tests::Abi;
 using granary::tests::flush_thread_cache;
+using granary::tests::purge_all_arenas;
 using granary::tests::tested_abi;
 
 const Abi& abi = tested_abi();
@@ -29,7 +30,8 @@ alignas(4096) char static_bytes[8192];
 char* announced(void* pointer) {
     char text[64];
     const int length = std::snprintf(text, sizeof text, "address %p\n", pointer);
-    if (write(STDOUT_FILENO, text, static_cast<size_t>(length)) != length) std::abort();
+    if (write(STDOUT_FILENO, text, static_cast<size_t>(length)) != length)
+        std::abort();
     // What happens next is the point of the program: the compiler must not reason about it.
     asm volatile("" : "+r"(pointer) : : "memory");
     return static_cast<char*>(pointer);
@@ -40,7 +42,8 @@ using Call = void (*)(void* pointer);
 
 char* allocate(size_t size) {
     char* const region = static_cast<char*>(abi.malloc(size));
-    if (region == nullptr) std::abort();
+    if (region == nullptr)
+        std::abort();
     std::memset(region, 7, size);
     asm volatile("" : : "r"(region) : "memory");
     return region;
@@ -52,13 +55,19 @@ void double_free_at_once(size_t size) {
     abi.free(announced(region));
 }
 
+/// Sends every cached region home to its run: at the latest there a second free is seen.
+void settle() {
+    if (!flush_thread_cache(abi) || !purge_all_arenas(abi))
+        std::abort();
+}
+
 void double_free_after_flush(size_t size) {
     char* const region = allocate(size);
     char* const neighbour = allocate(size);  // keeps the run alive
     abi.free(region);
-    if (!flush_thread_cache(abi)) std::abort();
+    settle();
     abi.free(announced(region));
-    flush_thread_cache(abi);
+    settle();
     abi.free(neighbour);
 }
 
@@ -68,7 +77,7 @@ void double_free_interleaved(size_t size) {
     abi.free(region);
     abi.free(other);
     abi.free(announced(region));
-    flush_thread_cache(abi);
+    settle();
 }
 
 void double_free_by_another_thread(size_t size) {
@@ -78,7 +87,7 @@ void double_free_by_another_thread(size_t size) {
         abi.free(region);
         abi.free(announced(region));
     }).join();
-    flush_thread_cache(abi);
+    settle();
     abi.free(neighbour);
 }
 
@@ -88,10 +97,8 @@ void double_free_by_two_threads(size_t size) {
     announced(region);
     std::thread([&] { abi.free(region); }).join();
     std::thread([&] { abi.free(region); }).join();
-    flush_thread_cache(abi);
+    settle();
     abi.free(neighbour);
-    for (int i = 0; i < 1000; ++i) abi.free(allocate(size));
-    flush_thread_cache(abi);
 }
 
 void double_free_by_owner_after_another_thread(size_t size) {
@@ -99,18 +106,17 @@ void double_free_by_owner_after_another_thread(size_t size) {
     char* const neighbour = allocate(size);
     std::thread([&] { abi.free(region); }).join();
     abi.free(announced(region));
-    flush_thread_cache(abi);
+    settle();
     abi.free(neighbour);
-    flush_thread_cache(abi);
 }
 
 void realloc_after_free(size_t size) {
     char* const region = allocate(size);
     char* const neighbour = allocate(size);
     abi.free(region);
-    flush_thread_cache(abi);
+    settle();
     void* const moved = abi.realloc(announced(region), size * 3);
-    flush_thread_cache(abi);
+    settle();
     abi.free(moved);
     abi.free(neighbour);
 }

@@ -23,9 +23,9 @@ namespace {
 enum class Kind {
     kDoubleFree,  ///< "double free" and the size class
     kForeign,     ///< the caller's name and "does not own"
-    kInterior,    ///< the caller's name, "not the start" and "interior" or "unaligned", and the region's size
-    kSizedFree,   ///< "sized free", the given size and the size class
-    kFreed,       ///< a large region that is gone: double free, or not (any more) owned
+    kInterior,  ///< the caller's name, "not the start" and "interior" or "unaligned", and the region's size
+    kSizedFree,  ///< "sized free", the given size and the size class
+    kFreed,      ///< a large region that is gone: double free, or not (any more) owned
 };
 
 struct Case {
@@ -70,25 +70,31 @@ constexpr size_t kSizes[] = {16, 24, 1000, 20000, 300000, 4 << 20};
 std::string message_of(const std::string& err) {
     const std::string prefix = "<granary>: ";
     const size_t begin = err.rfind(prefix, 0) == 0 ? 0 : err.find("\n" + prefix);
-    if (begin == std::string::npos) return "";
+    if (begin == std::string::npos)
+        return "";
     const size_t start = begin == 0 && err.rfind(prefix, 0) == 0 ? 0 : begin + 1;
-    if (err.find(prefix, start + 1) != std::string::npos) return "";
+    if (err.find(prefix, start + 1) != std::string::npos)
+        return "";
     return err.substr(start, err.find('\n', start) - start);
 }
 
 /// Every number in `text`, decimal or with "K"/"M" spelled out as digits only.
 bool names_a_size_between(const std::string& text, size_t least, size_t most) {
     const std::regex number("[0-9]+");
-    for (auto it = std::sregex_iterator(text.begin(), text.end(), number); it != std::sregex_iterator(); ++it) {
-        if (it->length() > 15) continue;
+    for (auto it = std::sregex_iterator(text.begin(), text.end(), number);
+         it != std::sregex_iterator(); ++it) {
+        if (it->length() > 15)
+            continue;
         const size_t value = std::stoull(it->str());
-        if (value >= least && value <= most) return true;
+        if (value >= least && value <= most)
+            return true;
     }
     return false;
 }
 
 Outcome misuse(const char* name, size_t size) {
-    Command command{.words = {GRANARY_MISUSE_PROGRAM, name, std::to_string(size)}, .environment = {}};
+    Command command{.words = {GRANARY_MISUSE_PROGRAM, name, std::to_string(size)},
+                    .environment = {}};
 #ifdef GRANARY_PRELOAD_LIBRARY
     command.environment.emplace_back("LD_PRELOAD", GRANARY_PRELOAD_LIBRARY);
 #endif
@@ -98,7 +104,9 @@ Outcome misuse(const char* name, size_t size) {
 class Misuse : public testing::TestWithParam<std::tuple<Case, size_t>> {};
 
 /// A size class wastes at most a quarter, a large one at most what rounding to 2 MiB adds.
-size_t largest_class_of(size_t size) { return size > (size_t{1} << 20) ? size + (size_t{2} << 20) : size + size / 4 + 4096; }
+size_t largest_class_of(size_t size) {
+    return size > (size_t{1} << 20) ? size + (size_t{2} << 20) : size + size / 4 + 4096;
+}
 
 TEST_P(Misuse, AbortsWithOneLineThatNamesIt) {
     const auto& [what, size] = GetParam();
@@ -107,12 +115,16 @@ TEST_P(Misuse, AbortsWithOneLineThatNamesIt) {
     ASSERT_EQ(outcome.out.rfind("address ", 0), 0U) << outcome.describe();
     const std::string address = outcome.out.substr(8, outcome.out.find('\n') - 8);
     const std::string message = message_of(outcome.err);
-    ASSERT_FALSE(message.empty()) << "no line, or several, that begin with '<granary>: '\n" << outcome.describe();
+    ASSERT_FALSE(message.empty()) << "no line, or several, that begin with '<granary>: '\n"
+                                  << outcome.describe();
 
     const std::regex whole_address("(^|[^0-9a-fx])" + address + "([^0-9a-f]|$)");
-    EXPECT_TRUE(std::regex_search(message, whole_address)) << message << "\ndoes not name " << address;
+    EXPECT_TRUE(std::regex_search(message, whole_address))
+        << message << "\ndoes not name " << address;
     const std::string rest = std::regex_replace(message, whole_address, " ");
-    const auto says = [&](const char* pattern) { return std::regex_search(rest, std::regex(pattern)); };
+    const auto says = [&](const char* pattern) {
+        return std::regex_search(rest, std::regex(pattern));
+    };
     const std::string caller = std::string("(^|[^a-z_])") + what.caller + " of";
     switch (what.kind) {
         case Kind::kDoubleFree:
@@ -146,7 +158,8 @@ std::vector<std::tuple<Case, size_t>> all_parameters() {
     std::vector<std::tuple<Case, size_t>> parameters;
     for (const Case& what : kCases) {
         for (const size_t size : kSizes) {
-            if (what.any_size || size == kSizes[0]) parameters.emplace_back(what, size);
+            if (what.any_size || size == kSizes[0])
+                parameters.emplace_back(what, size);
         }
     }
     return parameters;

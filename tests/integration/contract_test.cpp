@@ -25,15 +25,16 @@ constexpr int kUntouched = 0x7777;
 std::vector<size_t> interesting_sizes() {
     std::vector<size_t> sizes = {0, 1, 2, 3};
     for (size_t power = 4; power <= size_t{32} << 20; power *= 2) {
-        for (const size_t size : {power - 1, power, power + 1, power + power / 2}) sizes.push_back(size);
+        for (const size_t size : {power - 1, power, power + 1, power + power / 2})
+            sizes.push_back(size);
     }
     return sizes;
 }
 
 /// Sizes that no machine has.
-const std::vector<size_t> kImpossibleSizes = {
-    kPtrdiffMax, kPtrdiffMax + 1, kPtrdiffMax + 2, SIZE_MAX - 4096, SIZE_MAX - 4095, SIZE_MAX - 64, SIZE_MAX - 16,
-    SIZE_MAX - 1, SIZE_MAX};
+const std::vector<size_t> kImpossibleSizes = {kPtrdiffMax,     kPtrdiffMax + 1, kPtrdiffMax + 2,
+                                              SIZE_MAX - 4096, SIZE_MAX - 4095, SIZE_MAX - 64,
+                                              SIZE_MAX - 16,   SIZE_MAX - 1,    SIZE_MAX};
 
 bool is_aligned(const void* pointer, size_t alignment) {
     return reinterpret_cast<uintptr_t>(pointer) % alignment == 0;
@@ -95,14 +96,16 @@ TEST(FreeSized, TakesTheRequestedSizeAndTheUsableSize) {
     for (const size_t size : interesting_sizes()) {
         abi.free_sized(abi.malloc(size), size);
         void* const zeroed = abi.calloc(1, size);
-        abi.free_sized(zeroed, std::max(size, is_granary(abi) ? abi.malloc_usable_size(zeroed) : 0));
+        abi.free_sized(zeroed,
+                       std::max(size, is_granary(abi) ? abi.malloc_usable_size(zeroed) : 0));
         abi.free_sized(abi.realloc(abi.malloc(10), size + 1), size + 1);
     }
 }
 
 TEST(FreeAlignedSized, TakesWhatAlignedAllocWasGiven) {
     for (size_t alignment = 1; alignment <= size_t{1} << 22; alignment *= 2) {
-        for (const size_t size : {size_t{1}, alignment, alignment * 2 + 1, size_t{100}, size_t{70000}}) {
+        for (const size_t size :
+             {size_t{1}, alignment, alignment * 2 + 1, size_t{100}, size_t{70000}}) {
             void* const region = abi.aligned_alloc(alignment, size);
             ASSERT_NE(region, nullptr);
             abi.free_aligned_sized(region, alignment, size);
@@ -143,13 +146,11 @@ TEST(Calloc, MultipliesItsOperands) {
 }
 
 TEST(Calloc, FailsWithEnomemWhenTheProductOverflows) {
-    const std::pair<size_t, size_t> kOverflows[] = {{SIZE_MAX, 2},
-                                                    {2, SIZE_MAX},
-                                                    {SIZE_MAX / 2 + 1, 2},
-                                                    {size_t{1} << 32, size_t{1} << 32},
-                                                    {SIZE_MAX, SIZE_MAX},
-                                                    {kPtrdiffMax, 1},
-                                                    {kPtrdiffMax / 8 + 1, 8}};
+    const std::pair<size_t, size_t> kOverflows[] = {
+        {SIZE_MAX, 2},           {2, SIZE_MAX},
+        {SIZE_MAX / 2 + 1, 2},   {size_t{1} << 32, size_t{1} << 32},
+        {SIZE_MAX, SIZE_MAX},    {kPtrdiffMax, 1},
+        {kPtrdiffMax / 8 + 1, 8}};
     for (const auto& [count, size] : kOverflows) {
         errno = 0;
         EXPECT_EQ(abi.calloc(count, size), nullptr) << count << " * " << size;
@@ -176,8 +177,9 @@ TEST(Realloc, ToZeroFreesAndReturnsNullWithErrnoUntouched) {
 }
 
 TEST(Realloc, KeepsTheSmallerOfBothSizesAcrossAllPairs) {
-    const std::vector<size_t> sizes = {1,     8,      9,      100,     1000,    4096,        5000,        20000,
-                                       33000, 100000, 300000, 1 << 20, 3 << 20, (4 << 20) + 1, size_t{9} << 20};
+    const std::vector<size_t> sizes = {1,      8,       9,       100,           1000,
+                                       4096,   5000,    20000,   33000,         100000,
+                                       300000, 1 << 20, 3 << 20, (4 << 20) + 1, size_t{9} << 20};
     for (const size_t from : sizes) {
         for (const size_t to : sizes) {
             auto* const old = static_cast<unsigned char*>(abi.malloc(from));
@@ -188,7 +190,8 @@ TEST(Realloc, KeepsTheSmallerOfBothSizesAcrossAllPairs) {
             ASSERT_NE(region, nullptr);
             const size_t kept = std::min(from, to);
             for (size_t i = 0; i + 1 < kept; i += 61) {
-                ASSERT_EQ(region[i], i + 1 == from ? 0xee : static_cast<unsigned char>(i / 61)) << from << "->" << to;
+                ASSERT_EQ(region[i], i + 1 == from ? 0xee : static_cast<unsigned char>(i / 61))
+                    << from << "->" << to;
             }
             if (from <= to) {
                 ASSERT_EQ(region[from - 1], 0xee) << from << "->" << to;
@@ -228,7 +231,8 @@ TEST(Realloc, ThatFailsLeavesTheRegionAlone) {
             EXPECT_EQ(abi.reallocarray(region, impossible, 2), nullptr);
             EXPECT_EQ(errno, ENOMEM);
         }
-        EXPECT_TRUE(std::all_of(region, region + size, [](unsigned char byte) { return byte == 0x3c; }));
+        EXPECT_TRUE(
+            std::all_of(region, region + size, [](unsigned char byte) { return byte == 0x3c; }));
         abi.free(region);
     }
 }
@@ -248,8 +252,10 @@ TEST(ReallocArray, ChecksTheProduct) {
 
 TEST(AlignedAlloc, HonoursEveryPowerOfTwo) {
     for (size_t alignment = 1; alignment <= size_t{1} << 30; alignment *= 2) {
-        for (const size_t size : {size_t{0}, size_t{1}, alignment - 1, alignment, alignment + 1, size_t{5000}}) {
-            if (size > size_t{64} << 20) continue;
+        for (const size_t size :
+             {size_t{0}, size_t{1}, alignment - 1, alignment, alignment + 1, size_t{5000}}) {
+            if (size > size_t{64} << 20)
+                continue;
             errno = kUntouched;
             void* const region = abi.aligned_alloc(alignment, size);
             ASSERT_NE(region, nullptr) << alignment << ", " << size;
@@ -267,7 +273,8 @@ TEST(AlignedAlloc, ThatIsImpossibleIsEnomem) {
         for (const size_t size : kImpossibleSizes) {
             errno = 0;
             EXPECT_EQ(abi.aligned_alloc(alignment, size), nullptr) << alignment << ", " << size;
-            EXPECT_TRUE(errno == ENOMEM || (!is_granary(abi) && errno == EINVAL)) << alignment << ", " << size;
+            EXPECT_TRUE(errno == ENOMEM || (!is_granary(abi) && errno == EINVAL))
+                << alignment << ", " << size;
         }
     }
     errno = 0;
@@ -279,8 +286,10 @@ TEST(AlignedAlloc, ThatIsImpossibleIsEnomem) {
 }
 
 TEST(AlignedAlloc, RefusesWhatIsNotAPowerOfTwo) {
-    if (!is_granary(abi)) GTEST_SKIP() << "needs granary: glibc before 2.38 rounds the alignment up";
-    for (const size_t alignment : {size_t{0}, size_t{3}, size_t{24}, size_t{100}, (size_t{1} << 40) + 1, SIZE_MAX}) {
+    if (!is_granary(abi))
+        GTEST_SKIP() << "needs granary: glibc before 2.38 rounds the alignment up";
+    for (const size_t alignment :
+         {size_t{0}, size_t{3}, size_t{24}, size_t{100}, (size_t{1} << 40) + 1, SIZE_MAX}) {
         errno = 0;
         EXPECT_EQ(abi.aligned_alloc(alignment, 100), nullptr) << alignment;
         EXPECT_EQ(errno, EINVAL) << alignment;
@@ -293,7 +302,8 @@ TEST(AlignedAlloc, RefusesWhatIsNotAPowerOfTwo) {
 TEST(PosixMemalign, ReturnsItsErrorsAndLeavesErrnoAndThePointerAlone) {
     int sentinel = 0;
     void* const before = &sentinel;
-    for (const size_t alignment : {size_t{0}, size_t{1}, size_t{2}, size_t{4}, size_t{12}, size_t{24}, SIZE_MAX}) {
+    for (const size_t alignment :
+         {size_t{0}, size_t{1}, size_t{2}, size_t{4}, size_t{12}, size_t{24}, SIZE_MAX}) {
         void* region = before;
         errno = kUntouched;
         EXPECT_EQ(abi.posix_memalign(&region, alignment, 100), EINVAL) << alignment;
@@ -316,14 +326,16 @@ TEST(PosixMemalign, ReturnsItsErrorsAndLeavesErrnoAndThePointerAlone) {
 }
 
 TEST(Valloc, GivesWholePagesWherePvallocDoes) {
-    for (const size_t size : {size_t{0}, size_t{1}, size_t{4095}, size_t{4096}, size_t{4097}, size_t{1} << 21}) {
+    for (const size_t size :
+         {size_t{0}, size_t{1}, size_t{4095}, size_t{4096}, size_t{4097}, size_t{1} << 21}) {
         void* const aligned = abi.valloc(size);
         ASSERT_NE(aligned, nullptr);
         EXPECT_TRUE(is_aligned(aligned, 4096));
         void* const pages = abi.pvalloc(size);
         ASSERT_NE(pages, nullptr);
         EXPECT_TRUE(is_aligned(pages, 4096));
-        EXPECT_GE(abi.malloc_usable_size(pages), (std::max(size, size_t{is_granary(abi)}) + 4095) / 4096 * 4096);
+        EXPECT_GE(abi.malloc_usable_size(pages),
+                  (std::max(size, size_t{is_granary(abi)}) + 4095) / 4096 * 4096);
         abi.free(aligned);
         abi.free(pages);
     }
@@ -349,7 +361,8 @@ TEST(UsableSize, IsZeroForNullAndStableForARegion) {
 }
 
 TEST(Owns, IsTrueForLiveBytesAndFalseForEverythingElse) {
-    if (!is_granary(abi)) GTEST_SKIP() << "needs granary: the C library has no such call";
+    if (!is_granary(abi))
+        GTEST_SKIP() << "needs granary: the C library has no such call";
     static int in_data = 0;
     int on_stack = 0;
     for (const size_t size : interesting_sizes()) {
@@ -364,7 +377,8 @@ TEST(Owns, IsTrueForLiveBytesAndFalseForEverythingElse) {
     EXPECT_FALSE(abi.owns(reinterpret_cast<void*>(&tested_abi)));
     for (unsigned bit = 0; bit < 64; ++bit) {
         const uintptr_t power = uintptr_t{1} << bit;
-        if (power >= 4096 && power < uintptr_t{1} << 47) continue;  // may be anything's address
+        if (power >= 4096 && power < uintptr_t{1} << 47)
+            continue;  // may be anything's address
         EXPECT_FALSE(abi.owns(reinterpret_cast<void*>(power))) << bit;
         EXPECT_FALSE(abi.owns(reinterpret_cast<void*>(~power))) << bit;
     }
@@ -387,7 +401,8 @@ TEST(BadInput, NeverMovesALiveRegionsBytes) {
             failures += abi.calloc(size, alignment) == nullptr;
             failures += abi.realloc(nullptr, size) == nullptr;
             failures += abi.realloc(witnesses[log2 % witnesses.size()], size) == nullptr;
-            failures += abi.reallocarray(witnesses[log2 % witnesses.size()], alignment, size) == nullptr;
+            failures +=
+                abi.reallocarray(witnesses[log2 % witnesses.size()], alignment, size) == nullptr;
             failures += abi.aligned_alloc(alignment, size) == nullptr;
             failures += abi.memalign(alignment, size) == nullptr;
             failures += abi.posix_memalign(&out, alignment, size) != 0;
@@ -398,7 +413,9 @@ TEST(BadInput, NeverMovesALiveRegionsBytes) {
     EXPECT_EQ(failures, kImpossibleSizes.size() * 64 * 11);
     size_t size = 8;
     for (unsigned char* witness : witnesses) {
-        EXPECT_TRUE(std::all_of(witness, witness + size, [](unsigned char byte) { return byte == 0xa5; })) << size;
+        EXPECT_TRUE(std::all_of(witness, witness + size, [](unsigned char byte) {
+            return byte == 0xa5;
+        })) << size;
         abi.free(witness);
         size *= 3;
     }

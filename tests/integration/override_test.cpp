@@ -23,10 +23,13 @@ namespace {
 
 const Abi& abi = tested_abi();
 
-constexpr std::align_val_t kAlignments[] = {std::align_val_t{1}, std::align_val_t{32}, std::align_val_t{64},
-                                            std::align_val_t{4096}, std::align_val_t{1 << 21}};
+constexpr std::align_val_t kAlignments[] = {std::align_val_t{1}, std::align_val_t{32},
+                                            std::align_val_t{64}, std::align_val_t{4096},
+                                            std::align_val_t{1 << 21}};
 
-bool is_aligned(const void* pointer, size_t alignment) { return reinterpret_cast<uintptr_t>(pointer) % alignment == 0; }
+bool is_aligned(const void* pointer, size_t alignment) {
+    return reinterpret_cast<uintptr_t>(pointer) % alignment == 0;
+}
 
 /// Keeps the compiler from reasoning about a size that no machine has.
 size_t opaque(size_t size) {
@@ -52,7 +55,8 @@ TEST(Override, IsInForce) {
 }
 
 TEST(Operators, EveryFormOfNewAndDeleteIsGranarys) {
-    for (const size_t size : {size_t{0}, size_t{1}, size_t{24}, size_t{1000}, size_t{50000}, size_t{3} << 20}) {
+    for (const size_t size :
+         {size_t{0}, size_t{1}, size_t{24}, size_t{1000}, size_t{50000}, size_t{3} << 20}) {
         void* region = ::operator new(size);
         expect_granary(region, size, 8);
         ::operator delete(region);
@@ -102,11 +106,11 @@ TEST(Operators, ThrowBadAllocOrReturnNullWhenMemoryIsOut) {
     const size_t impossible = opaque(SIZE_MAX / 2 - 100);
     EXPECT_THROW((void)::operator new(impossible), std::bad_alloc);
     EXPECT_THROW((void)::operator new[](impossible), std::bad_alloc);
-    EXPECT_THROW((void)::operator new(impossible, std::align_val_t{64}), std::bad_alloc);
+    EXPECT_THROW((void)::operator new (impossible, std::align_val_t{64}), std::bad_alloc);
     EXPECT_THROW((void)::operator new[](impossible, std::align_val_t{64}), std::bad_alloc);
     EXPECT_EQ(::operator new(impossible, std::nothrow), nullptr);
     EXPECT_EQ(::operator new[](impossible, std::nothrow), nullptr);
-    EXPECT_EQ(::operator new(impossible, std::align_val_t{64}, std::nothrow), nullptr);
+    EXPECT_EQ(::operator new (impossible, std::align_val_t{64}, std::nothrow), nullptr);
     EXPECT_EQ(::operator new[](impossible, std::align_val_t{64}, std::nothrow), nullptr);
 }
 
@@ -114,7 +118,8 @@ int handler_calls = 0;
 
 /// Gives up at its third call, as a handler that has nothing left to free does.
 void give_up_at_the_third_call() {
-    if (++handler_calls == 3) std::set_new_handler(nullptr);
+    if (++handler_calls == 3)
+        std::set_new_handler(nullptr);
 }
 
 TEST(NewHandler, IsCalledUntilItGivesUp) {
@@ -122,12 +127,13 @@ TEST(NewHandler, IsCalledUntilItGivesUp) {
     for (const bool aligned : {false, true}) {
         handler_calls = 0;
         std::set_new_handler(give_up_at_the_third_call);
-        EXPECT_THROW((void)(aligned ? ::operator new(impossible, std::align_val_t{64}) : ::operator new(impossible)),
+        EXPECT_THROW((void)(aligned ? ::operator new (impossible, std::align_val_t{64})
+                                    : ::operator new(impossible)),
                      std::bad_alloc);
         EXPECT_EQ(handler_calls, 3);
         handler_calls = 0;
         std::set_new_handler(give_up_at_the_third_call);
-        EXPECT_EQ(aligned ? ::operator new(impossible, std::align_val_t{64}, std::nothrow)
+        EXPECT_EQ(aligned ? ::operator new (impossible, std::align_val_t{64}, std::nothrow)
                           : ::operator new(impossible, std::nothrow),
                   nullptr);
         EXPECT_EQ(handler_calls, 3);

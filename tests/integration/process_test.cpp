@@ -11,7 +11,8 @@
 #include "../support/process.hpp"
 
 #if !defined(GRANARY_PRELOAD_LIBRARY) || !defined(GRANARY_SUBJECT_DIR)
-#error "GRANARY_PRELOAD_LIBRARY and GRANARY_SUBJECT_DIR: where the library and the subjects were built"
+#error \
+    "GRANARY_PRELOAD_LIBRARY and GRANARY_SUBJECT_DIR: where the library and the subjects were built"
 #endif
 
 namespace granary::tests {
@@ -20,14 +21,17 @@ namespace {
 const std::string kSubjects = std::string(GRANARY_SUBJECT_DIR) + "/";
 
 Command preloaded(std::vector<std::string> words, const std::string& conf = "") {
-    Command command{.words = std::move(words), .environment = {{"LD_PRELOAD", GRANARY_PRELOAD_LIBRARY}}};
-    if (!conf.empty()) command.environment.emplace_back("GRANARY_CONF", conf);
+    Command command{.words = std::move(words),
+                    .environment = {{"LD_PRELOAD", GRANARY_PRELOAD_LIBRARY}}};
+    if (!conf.empty())
+        command.environment.emplace_back("GRANARY_CONF", conf);
     return command;
 }
 
 size_t count(const std::string& text, const std::string& what) {
     size_t found = 0;
-    for (size_t at = text.find(what); at != std::string::npos; at = text.find(what, at + 1)) ++found;
+    for (size_t at = text.find(what); at != std::string::npos; at = text.find(what, at + 1))
+        ++found;
     return found;
 }
 
@@ -47,7 +51,8 @@ TEST(Footprint, OfTheFirstMallocIsBelowOneMebibyte) {
 
 TEST(Footprint, OfThePrefixedLibraryIsBelowOneMebibyte) {
     const long bare = rss_kib({.words = {kSubjects + "footprint"}, .environment = {}});
-    const long with_granary = rss_kib({.words = {kSubjects + "footprint_prefixed"}, .environment = {}});
+    const long with_granary =
+        rss_kib({.words = {kSubjects + "footprint_prefixed"}, .environment = {}});
     EXPECT_LT(with_granary - bare, 1024);
 }
 
@@ -96,7 +101,8 @@ TEST(Preload, StartsUnderAnAddressSpaceLimitOf64Mebibytes) {
 }
 
 TEST(Options, BadPairsAreNamedOnceAndTheRestIsRead) {
-    const Outcome outcome = run(preloaded({"/bin/true"}, "nosuch_option:1,dirty_decay_ms:soon,narenas:2,stats_print:true"));
+    const Outcome outcome = run(
+        preloaded({"/bin/true"}, "nosuch_option:1,dirty_decay_ms:soon,narenas:2,stats_print:true"));
     EXPECT_TRUE(outcome.exited_with(0)) << outcome.describe();
     EXPECT_EQ(count(outcome.err, "nosuch_option"), 1U) << outcome.err;
     EXPECT_EQ(count(outcome.err, "dirty_decay_ms:soon"), 1U) << outcome.err;
@@ -115,15 +121,17 @@ TEST(Options, MallocConfIsReadToo) {
 
 TEST(Options, GoodTextIsSilent) {
     const Outcome outcome = run(preloaded(
-        {"/bin/true"}, "dirty_decay_ms:1000,muzzy_decay_ms:0,narenas:2,tcache:true,background_thread:true"));
+        {"/bin/true"},
+        "dirty_decay_ms:1000,muzzy_decay_ms:0,narenas:2,tcache:true,background_thread:true"));
     EXPECT_TRUE(outcome.exited_with(0)) << outcome.describe();
     EXPECT_EQ(outcome.err, "");
 }
 
 TEST(Options, EveryCombinationOfOptionsRunsAThreadedProgram) {
-    for (const char* conf : {"tcache:false", "narenas:1", "narenas:1,tcache:false", "dirty_decay_ms:0",
-                             "dirty_decay_ms:-1", "dirty_decay_ms:0,muzzy_decay_ms:1000", "background_thread:true",
-                             "background_thread:true,dirty_decay_ms:10,narenas:2"}) {
+    for (const char* conf :
+         {"tcache:false", "narenas:1", "narenas:1,tcache:false", "dirty_decay_ms:0",
+          "dirty_decay_ms:-1", "dirty_decay_ms:0,muzzy_decay_ms:1000", "background_thread:true",
+          "background_thread:true,dirty_decay_ms:10,narenas:2"}) {
         const Outcome outcome = run(preloaded({kSubjects + "thread_exit", "100"}, conf));
         EXPECT_TRUE(outcome.exited_with(0)) << conf << ": " << outcome.describe();
         EXPECT_EQ(outcome.err, "") << conf;

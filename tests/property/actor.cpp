@@ -25,7 +25,8 @@ auto keeping_errno(const char* name, Call call) {
     static const bool kPromised = is_granary(tested_abi());
     errno = kErrnoBefore;
     auto result = call();
-    if (kPromised && errno != kErrnoBefore) diverged("%s succeeded and set errno to %d", name, errno);
+    if (kPromised && errno != kErrnoBefore)
+        diverged("%s succeeded and set errno to %d", name, errno);
     return result;
 }
 
@@ -50,8 +51,10 @@ bool all_zero(const unsigned char* bytes, size_t length) {
 }
 
 void expect_failure(const char* call, const void* result, int expected_errno) {
-    if (result != nullptr) diverged("%s returned %p instead of failing", call, result);
-    if (errno != expected_errno) diverged("%s set errno to %d, not %d", call, errno, expected_errno);
+    if (result != nullptr)
+        diverged("%s returned %p instead of failing", call, result);
+    if (errno != expected_errno)
+        diverged("%s set errno to %d, not %d", call, errno, expected_errno);
 }
 
 }  // namespace
@@ -68,24 +71,37 @@ void Actor::act(const Op& op) {
         case OpKind::kPosixMemalign:
         case OpKind::kMemalign:
         case OpKind::kValloc:
-        case OpKind::kPvalloc: return allocate(op);
+        case OpKind::kPvalloc:
+            return allocate(op);
         case OpKind::kRealloc:
-        case OpKind::kReallocArray: return reallocate(op);
-        case OpKind::kFree: return release(slot, false);
-        case OpKind::kFreeSized: return release(slot, true);
-        case OpKind::kVerify: return verify(slot);
-        case OpKind::kSend: return send(op);
-        case OpKind::kReceive: return receive();
-        case OpKind::kShortThread: return host_short_thread(op);
-        case OpKind::kTooLarge: return request_too_much(op);
-        case OpKind::kForeign: return ask_about_foreign_addresses(op);
+        case OpKind::kReallocArray:
+            return reallocate(op);
+        case OpKind::kFree:
+            return release(slot, false);
+        case OpKind::kFreeSized:
+            return release(slot, true);
+        case OpKind::kVerify:
+            return verify(slot);
+        case OpKind::kSend:
+            return send(op);
+        case OpKind::kReceive:
+            return receive();
+        case OpKind::kShortThread:
+            return host_short_thread(op);
+        case OpKind::kTooLarge:
+            return request_too_much(op);
+        case OpKind::kForeign:
+            return ask_about_foreign_addresses(op);
         case OpKind::kFlush:
-            if (!flush_thread_cache(abi_)) diverged("thread.tcache.flush failed");
+            if (!flush_thread_cache(abi_))
+                diverged("thread.tcache.flush failed");
             return;
         case OpKind::kPurge:
-            if (!purge_all_arenas(abi_)) diverged("arena.4096.purge failed");
+            if (!purge_all_arenas(abi_))
+                diverged("arena.4096.purge failed");
             return;
-        case OpKind::kFreeAll: return free_all();
+        case OpKind::kFreeAll:
+            return free_all();
     }
 }
 
@@ -111,13 +127,15 @@ void* Actor::call_aligned(const Op& op, Request& request) {
     request.origin = Origin::kAligned;
     switch (op.kind) {
         case OpKind::kAlignedAlloc:
-            return keeping_errno("aligned_alloc",
-                                 [&] { return abi_.aligned_alloc(request.alignment, request.size); });
+            return keeping_errno("aligned_alloc", [&] {
+                return abi_.aligned_alloc(request.alignment, request.size);
+            });
         case OpKind::kPosixMemalign:
             return keeping_errno("posix_memalign", [&] {
                 void* pointer = nullptr;
                 const int code = abi_.posix_memalign(&pointer, request.alignment, request.size);
-                if (code != 0) diverged("posix_memalign returned %d", code);
+                if (code != 0)
+                    diverged("posix_memalign returned %d", code);
                 return pointer;
             });
         case OpKind::kMemalign:
@@ -142,19 +160,22 @@ void Actor::allocate(const Op& op) {
     void* const pointer = plain ? call_plain(op, request) : call_aligned(op, request);
     const Region region = accept(pointer, request);
     if (op.kind == OpKind::kPvalloc && region.usable % kPage != 0 && is_granary(abi_)) {
-        diverged("pvalloc(%zu) gave %zu usable bytes, not whole pages", request.size, region.usable);
+        diverged("pvalloc(%zu) gave %zu usable bytes, not whole pages", request.size,
+                 region.usable);
     }
     slots_[slot] = heap_.add(region);
 }
 
 Region Actor::accept(void* pointer, const Request& request) {
-    if (pointer == nullptr) diverged("a request of %zu bytes failed", request.size);
+    if (pointer == nullptr)
+        diverged("a request of %zu bytes failed", request.size);
     Region region;
     region.address = reinterpret_cast<uintptr_t>(pointer);
     region.requested = request.size;
     region.alignment = request.alignment;
     region.origin = request.origin;
-    region.usable = keeping_errno("malloc_usable_size", [&] { return abi_.malloc_usable_size(pointer); });
+    region.usable =
+        keeping_errno("malloc_usable_size", [&] { return abi_.malloc_usable_size(pointer); });
     region.stamp = next_stamp_++;
     const size_t natural = request.size >= 16 ? 16 : 8;
     const size_t alignment = request.alignment > natural ? request.alignment : natural;
@@ -162,21 +183,25 @@ Region Actor::accept(void* pointer, const Request& request) {
         diverged("%p (requested %zu) is not a multiple of %zu", pointer, request.size, alignment);
     }
     if (region.usable < request.size) {
-        diverged("%p has %zu usable bytes for a request of %zu", pointer, region.usable, request.size);
+        diverged("%p has %zu usable bytes for a request of %zu", pointer, region.usable,
+                 request.size);
     }
-    if (request.zeroed) check_zeroed(region);
+    if (request.zeroed)
+        check_zeroed(region);
     return region;
 }
 
 void Actor::check_zeroed(const Region& region) {
     const unsigned char* const bytes = region.bytes();
     if (region.usable <= kFullReadLimit || rng_.one_in(kFullReadRarity)) {
-        if (!all_zero(bytes, region.usable)) diverged("calloc gave non-zero bytes at %p", region.pointer());
+        if (!all_zero(bytes, region.usable))
+            diverged("calloc gave non-zero bytes at %p", region.pointer());
         return;
     }
     const size_t shift = rng_.below(kPage / 8) * 8;
     for (size_t offset = shift; offset + 8 <= region.usable; offset += 4 * kPage) {
-        if (!all_zero(bytes + offset, 8)) diverged("calloc gave non-zero bytes at %p", region.pointer());
+        if (!all_zero(bytes + offset, 8))
+            diverged("calloc gave non-zero bytes at %p", region.pointer());
     }
     if (!all_zero(bytes + region.usable - kPage, kPage)) {
         diverged("calloc gave non-zero bytes at the end of %p", region.pointer());
@@ -186,20 +211,26 @@ void Actor::check_zeroed(const Region& region) {
 void Actor::reallocate(const Op& op) {
     ModelHeap::Place& slot = slots_[op.slot % slots_.size()];
     Region old;
-    if (slot != heap_.nowhere()) old = slot->second;
+    if (slot != heap_.nowhere())
+        old = slot->second;
     Request request;
     request.size = bounded(op.size) + 1;
-    if ((op.argument & 3) == 0) request.size = old.usable + op.size % 64;
-    if ((op.argument & 3) == 1) request.size = old.usable - op.size % (old.usable / 8 + 1);
-    if (request.size == 0) request.size = 1;
+    if ((op.argument & 3) == 0)
+        request.size = old.usable + op.size % 64;
+    if ((op.argument & 3) == 1)
+        request.size = old.usable - op.size % (old.usable / 8 + 1);
+    if (request.size == 0)
+        request.size = 1;
     void* pointer = nullptr;
     if (op.kind == OpKind::kRealloc) {
-        pointer = keeping_errno("realloc", [&] { return abi_.realloc(old.pointer(), request.size); });
+        pointer =
+            keeping_errno("realloc", [&] { return abi_.realloc(old.pointer(), request.size); });
     } else {
         const size_t count = op.argument % 5 + 1;
         const size_t each = (request.size + count - 1) / count;
         request.size = count * each;
-        pointer = keeping_errno("reallocarray", [&] { return abi_.reallocarray(old.pointer(), count, each); });
+        pointer = keeping_errno("reallocarray",
+                                [&] { return abi_.reallocarray(old.pointer(), count, each); });
     }
     if (slot != heap_.nowhere()) {
         const size_t kept = old.usable < request.size ? old.usable : request.size;
@@ -212,7 +243,8 @@ void Actor::reallocate(const Op& op) {
 void Actor::release(unsigned slot, bool sized) {
     ModelHeap::Place& place = slots_[slot];
     if (place == heap_.nowhere()) {
-        if (sized) keeping_errno_void("free(NULL)", [&] { abi_.free(nullptr); });
+        if (sized)
+            keeping_errno_void("free(NULL)", [&] { abi_.free(nullptr); });
         return;
     }
     const Region region = heap_.remove(place);
@@ -225,8 +257,9 @@ void Actor::free_region(const Region& region, bool sized) {
     if (!sized || region.origin == Origin::kPages) {
         keeping_errno_void("free", [&] { abi_.free(pointer); });
     } else if (region.origin == Origin::kAligned) {
-        keeping_errno_void("free_aligned_sized",
-                           [&] { abi_.free_aligned_sized(pointer, region.alignment, region.requested); });
+        keeping_errno_void("free_aligned_sized", [&] {
+            abi_.free_aligned_sized(pointer, region.alignment, region.requested);
+        });
     } else {
         keeping_errno_void("free_sized", [&] { abi_.free_sized(pointer, region.requested); });
     }
@@ -238,7 +271,8 @@ void Actor::free_all() {
         const std::lock_guard lock(mailbox_mutex_);
         received.swap(mailbox_);
     }
-    for (ModelHeap::Entry& entry : received) free_region(heap_.remove(heap_.take(std::move(entry))), false);
+    for (ModelHeap::Entry& entry : received)
+        free_region(heap_.remove(heap_.take(std::move(entry))), false);
     for (unsigned slot = 0; slot < slots_.size(); ++slot) release(slot, false);
 }
 
@@ -249,15 +283,17 @@ void Actor::verify_all() const {
 }
 
 void Actor::verify(unsigned slot) {
-    if (slots_[slot] == heap_.nowhere()) return;
+    if (slots_[slot] == heap_.nowhere())
+        return;
     const Region& region = slots_[slot]->second;
     check_stamp(region, region.bytes(), region.usable, "while live");
-    const size_t usable =
-        keeping_errno("malloc_usable_size", [&] { return abi_.malloc_usable_size(region.pointer()); });
+    const size_t usable = keeping_errno("malloc_usable_size",
+                                        [&] { return abi_.malloc_usable_size(region.pointer()); });
     if (usable != region.usable) {
         diverged("usable size of %p was %zu and is %zu", region.pointer(), region.usable, usable);
     }
-    if (abi_.owns == nullptr) return;
+    if (abi_.owns == nullptr)
+        return;
     const size_t last = region.usable > 0 ? region.usable - 1 : 0;
     for (const size_t offset : {size_t{0}, last / 2, last}) {
         if (!keeping_errno("owns", [&] { return abi_.owns(region.bytes() + offset); })) {
@@ -268,7 +304,8 @@ void Actor::verify(unsigned slot) {
 
 void Actor::send(const Op& op) {
     ModelHeap::Place& slot = slots_[op.slot % slots_.size()];
-    if (slot == heap_.nowhere()) return;
+    if (slot == heap_.nowhere())
+        return;
     cast_[op.argument % cast_.size()]->deliver(heap_.give(slot));
     slot = heap_.nowhere();
 }
@@ -281,7 +318,8 @@ void Actor::deliver(ModelHeap::Entry entry) {
 void Actor::bequeath(Actor& heir) {
     receive();
     for (ModelHeap::Place& slot : slots_) {
-        if (slot == heap_.nowhere()) continue;
+        if (slot == heap_.nowhere())
+            continue;
         heir.deliver(heap_.give(slot));
         slot = heap_.nowhere();
     }
@@ -311,7 +349,8 @@ void Actor::host_short_thread(const Op& op) {
     Actor guest(abi_, cast_, kGuestSlots, op.size);
     for (unsigned i = 0; i < kGifts; ++i) {
         ModelHeap::Place& slot = slots_[(op.slot + i) % slots_.size()];
-        if (slot == heap_.nowhere()) continue;
+        if (slot == heap_.nowhere())
+            continue;
         guest.deliver(heap_.give(slot));
         slot = heap_.nowhere();
     }
@@ -323,7 +362,8 @@ void Actor::host_short_thread(const Op& op) {
         guest.receive();
         for (uint64_t left = rng.below(300); left > 0; --left) {
             const Op guest_op = make_op(shape, rng);
-            if (guest_op.kind != OpKind::kShortThread) guest.act(guest_op);
+            if (guest_op.kind != OpKind::kShortThread)
+                guest.act(guest_op);
         }
         guest.bequeath(*this);
     }).join();
@@ -335,31 +375,43 @@ void Actor::request_too_much(const Op& op) {
     void* const live = slots_[slot] == heap_.nowhere() ? nullptr : slots_[slot]->second.pointer();
     errno = 0;
     switch (op.argument % 8) {
-        case 0: return expect_failure("malloc", abi_.malloc(kTooLarge + op.size), ENOMEM);
-        case 1: return expect_failure("calloc", abi_.calloc(SIZE_MAX / 2, 3), ENOMEM);
-        case 2: return expect_failure("realloc", abi_.realloc(live, kTooLarge), ENOMEM);
-        case 3: return expect_failure("reallocarray", abi_.reallocarray(live, SIZE_MAX / 4, 8), ENOMEM);
-        case 4: return expect_failure("aligned_alloc", abi_.aligned_alloc(64, SIZE_MAX - 64), ENOMEM);
-        case 5: return expect_failure("pvalloc", abi_.pvalloc(SIZE_MAX - 10), ENOMEM);
+        case 0:
+            return expect_failure("malloc", abi_.malloc(kTooLarge + op.size), ENOMEM);
+        case 1:
+            return expect_failure("calloc", abi_.calloc(SIZE_MAX / 2, 3), ENOMEM);
+        case 2:
+            return expect_failure("realloc", abi_.realloc(live, kTooLarge), ENOMEM);
+        case 3:
+            return expect_failure("reallocarray", abi_.reallocarray(live, SIZE_MAX / 4, 8), ENOMEM);
+        case 4:
+            return expect_failure("aligned_alloc", abi_.aligned_alloc(64, SIZE_MAX - 64), ENOMEM);
+        case 5:
+            return expect_failure("pvalloc", abi_.pvalloc(SIZE_MAX - 10), ENOMEM);
         case 6:
-            if (!is_granary(abi_)) return;  // glibc rounds bad alignments up
+            if (!is_granary(abi_))
+                return;  // glibc rounds bad alignments up
             return expect_failure("aligned_alloc", abi_.aligned_alloc(24, 8), EINVAL);
-        default: break;
+        default:
+            break;
     }
     void* untouched = &untouched;
-    if (abi_.posix_memalign(&untouched, 24, 8) != EINVAL) diverged("posix_memalign accepts alignment 24");
-    if (abi_.posix_memalign(&untouched, 64, kTooLarge) != ENOMEM) diverged("posix_memalign(64, 2^63) is not ENOMEM");
-    if (untouched != &untouched) diverged("a failed posix_memalign stored a pointer");
+    if (abi_.posix_memalign(&untouched, 24, 8) != EINVAL)
+        diverged("posix_memalign accepts alignment 24");
+    if (abi_.posix_memalign(&untouched, 64, kTooLarge) != ENOMEM)
+        diverged("posix_memalign(64, 2^63) is not ENOMEM");
+    if (untouched != &untouched)
+        diverged("a failed posix_memalign stored a pointer");
     verify(slot);
 }
 
 void Actor::ask_about_foreign_addresses(const Op& op) {
-    if (abi_.owns == nullptr) return;
+    if (abi_.owns == nullptr)
+        return;
     static const int kConstant = 1;
+    const int on_stack = 0;
     const uintptr_t candidates[] = {
-        reinterpret_cast<uintptr_t>(&op),
+        reinterpret_cast<uintptr_t>(&on_stack),
         reinterpret_cast<uintptr_t>(&kConstant),
-        reinterpret_cast<uintptr_t>(this),
         op.size % kPage,
         ~uintptr_t{0} - op.size,
         uintptr_t{1} << 63 | rng_.next(),
@@ -367,7 +419,8 @@ void Actor::ask_about_foreign_addresses(const Op& op) {
     };
     for (const uintptr_t address : candidates) {
         const void* const pointer = reinterpret_cast<const void*>(address);
-        if (keeping_errno("owns", [&] { return abi_.owns(pointer); })) diverged("owns(%p) is true", pointer);
+        if (keeping_errno("owns", [&] { return abi_.owns(pointer); }))
+            diverged("owns(%p) is true", pointer);
     }
 }
 

@@ -27,7 +27,8 @@ constexpr size_t kMostOpsToPrint = 300;
 
 void raise_to(std::atomic<uint64_t>& peak, uint64_t value) {
     // ORDER: one writer; the parent reads after the child has ended.
-    if (peak.load(std::memory_order_relaxed) < value) peak.store(value, std::memory_order_relaxed);
+    if (peak.load(std::memory_order_relaxed) < value)
+        peak.store(value, std::memory_order_relaxed);
 }
 
 /// A cast of actors, one per thread of the team.
@@ -44,18 +45,23 @@ public:
     void play(const Round& round) {
         progress_.rounds.fetch_add(1, std::memory_order_relaxed);
         team_.run([&](unsigned member) {
-            if (member >= round.threads.size()) return;
+            if (member >= round.threads.size())
+                return;
             for (const Op& op : round.threads[member]) cast_[member]->act(op);
         });
         for (unsigned member = 0; member < team_.size(); ++member) {
-            if ((round.replaced >> member & 1) == 0) continue;
+            if ((round.replaced >> member & 1) == 0)
+                continue;
             team_.replace(member);
             progress_.replaced.fetch_add(1, std::memory_order_relaxed);
         }
-        if (round.free_all) team_.run([&](unsigned member) { cast_[member]->free_all(); });
-        if (round.flush) flush();
+        if (round.free_all)
+            team_.run([&](unsigned member) { cast_[member]->free_all(); });
+        if (round.flush)
+            flush();
         checkpoint();
-        if (round.fork) fork_and_free();
+        if (round.fork)
+            fork_and_free();
         uint64_t operations = 0;
         for (const std::vector<Op>& ops : round.threads) operations += ops.size();
         progress_.operations.fetch_add(operations, std::memory_order_relaxed);
@@ -71,7 +77,8 @@ public:
 private:
     void flush() {
         team_.run([&](unsigned) {
-            if (!flush_thread_cache(abi_)) diverged("thread.tcache.flush failed");
+            if (!flush_thread_cache(abi_))
+                diverged("thread.tcache.flush failed");
         });
     }
 
@@ -88,8 +95,8 @@ private:
         std::sort(live.begin(), live.end());
         for (size_t i = 1; i < live.size(); ++i) {
             if (live[i - 1].first + live[i - 1].second > live[i].first) {
-                diverged("two threads hold overlapping regions: %#zx (+%zu) and %#zx", live[i - 1].first,
-                         live[i - 1].second, live[i].first);
+                diverged("two threads hold overlapping regions: %#zx (+%zu) and %#zx",
+                         live[i - 1].first, live[i - 1].second, live[i].first);
             }
         }
         expect_allocated(total);
@@ -98,17 +105,20 @@ private:
     }
 
     void expect_allocated(size_t total) const {  // G2
-        if (abi_.mallctl == nullptr) return;
+        if (!abi_.alone)
+            return;
         const size_t allocated = allocated_bytes(abi_);
         if (allocated != baseline_ + total) {
-            diverged("stats.allocated is %zu, the live regions have %zu usable bytes (baseline %zu)",
-                     allocated, total, baseline_);
+            diverged(
+                "stats.allocated is %zu, the live regions have %zu usable bytes (baseline %zu)",
+                allocated, total, baseline_);
         }
     }
 
     void fork_and_free() {
         const pid_t child = fork();
-        if (child < 0) diverged("fork failed");
+        if (child < 0)
+            diverged("fork failed");
         if (child == 0) {
             alarm(kForkGuardSeconds);
             for (const std::unique_ptr<Actor>& actor : cast_) actor->free_all();
@@ -118,7 +128,8 @@ private:
         }
         int status = 0;
         if (waitpid(child, &status, 0) != child || status != 0) {
-            diverged("a forked child that freed everything ended with status %#x", static_cast<unsigned>(status));
+            diverged("a forked child that freed everything ended with status %#x",
+                     static_cast<unsigned>(status));
         }
         progress_.forks.fetch_add(1, std::memory_order_relaxed);
     }
@@ -131,7 +142,8 @@ private:
 };
 
 Program make_program(const ProgramShape& shape, uint64_t first_round, uint64_t end_round) {
-    Program program{.seed = shape.seed, .threads = shape.threads, .slots = shape.slots, .rounds = {}};
+    Program program{
+        .seed = shape.seed, .threads = shape.threads, .slots = shape.slots, .rounds = {}};
     for (uint64_t index = first_round; index < end_round; ++index) {
         program.rounds.push_back(make_round(shape, index));
     }
@@ -146,7 +158,8 @@ void print_source(const Program& program) {
     }
     const char* const name = "granary_model_failure.txt";
     std::FILE* const file = std::fopen(name, "w");
-    if (file == nullptr) return;
+    if (file == nullptr)
+        return;
     std::fputs(to_source(program).c_str(), file);
     std::fclose(file);
     std::fprintf(stderr, "model: the program is in %s\n", name);
@@ -160,8 +173,9 @@ void shrink_and_print(const Abi& abi, const ProgramShape& shape, uint64_t rounds
     const uint64_t first = rounds > kMostRoundsToShrink ? rounds - kMostRoundsToShrink : 0;
     Program program = make_program(shape, first, rounds);
     if (!fails(program) && !fails(program)) {
-        std::fprintf(stderr, "model: rounds %llu..%llu alone do not fail again; run the whole seed\n",
-                     static_cast<unsigned long long>(first), static_cast<unsigned long long>(rounds));
+        std::fprintf(
+            stderr, "model: rounds %llu..%llu alone do not fail again; run the whole seed\n",
+            static_cast<unsigned long long>(first), static_cast<unsigned long long>(rounds));
         return;
     }
     std::fprintf(stderr, "model: shrinking %zu operations\n", count_ops(program));
@@ -174,8 +188,10 @@ void shrink_and_print(const Abi& abi, const ProgramShape& shape, uint64_t rounds
 }  // namespace
 
 Progress& make_shared_progress() {
-    void* const memory = mmap(nullptr, sizeof(Progress), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (memory == MAP_FAILED) diverged("mmap of %zu bytes failed", sizeof(Progress));
+    void* const memory =
+        mmap(nullptr, sizeof(Progress), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED)
+        diverged("mmap of %zu bytes failed", sizeof(Progress));
     return *new (memory) Progress;
 }
 
@@ -185,7 +201,8 @@ void perform(const Abi& abi, const Program& program, Progress& progress) {
     stage.finish();
 }
 
-void perform_generated(const Abi& abi, const ProgramShape& shape, uint64_t rounds, Progress& progress) {
+void perform_generated(const Abi& abi, const ProgramShape& shape, uint64_t rounds,
+                       Progress& progress) {
     Stage stage(abi, shape.threads, shape.slots, shape.seed, progress);
     for (uint64_t index = 0; index < rounds; ++index) stage.play(make_round(shape, index));
     stage.finish();
@@ -194,9 +211,11 @@ void perform_generated(const Abi& abi, const ProgramShape& shape, uint64_t round
 bool survives(const std::function<void()>& body, bool quiet) {
     std::fflush(nullptr);
     const pid_t child = fork();
-    if (child < 0) diverged("fork failed");
+    if (child < 0)
+        diverged("fork failed");
     if (child == 0) {
-        if (quiet && std::freopen("/dev/null", "w", stderr) == nullptr) _exit(1);
+        if (quiet && std::freopen("/dev/null", "w", stderr) == nullptr)
+            _exit(1);
         body();
         std::fflush(nullptr);
         _exit(0);
@@ -206,13 +225,15 @@ bool survives(const std::function<void()>& body, bool quiet) {
 }
 
 bool check_shape(const Abi& abi, const ProgramShape& shape, uint64_t rounds, Progress& progress) {
-    if (survives([&] { perform_generated(abi, shape, rounds, progress); }, false)) return true;
+    if (survives([&] { perform_generated(abi, shape, rounds, progress); }, false))
+        return true;
     const uint64_t died_in = progress.rounds.load(std::memory_order_relaxed);
-    std::fprintf(stderr,
-                 "model: failed in round %llu of seed %llu (%u threads, %u slots, %u operations per "
-                 "thread and round)\n",
-                 static_cast<unsigned long long>(died_in), static_cast<unsigned long long>(shape.seed), shape.threads,
-                 shape.slots, shape.ops_per_round);
+    std::fprintf(
+        stderr,
+        "model: failed in round %llu of seed %llu (%u threads, %u slots, %u operations per "
+        "thread and round)\n",
+        static_cast<unsigned long long>(died_in), static_cast<unsigned long long>(shape.seed),
+        shape.threads, shape.slots, shape.ops_per_round);
     shrink_and_print(abi, shape, died_in);
     return false;
 }

@@ -24,8 +24,8 @@ struct Progress {
     std::atomic<uint64_t> operations{0};  ///< of finished rounds
     std::atomic<uint64_t> peak_bytes{0};  ///< most usable bytes live at a checkpoint
     std::atomic<uint64_t> peak_regions{0};
-    std::atomic<uint64_t> forks{0};       ///< children that verified and freed everything
-    std::atomic<uint64_t> replaced{0};    ///< threads that ended between rounds
+    std::atomic<uint64_t> forks{0};     ///< children that verified and freed everything
+    std::atomic<uint64_t> replaced{0};  ///< threads that ended between rounds
 };
 
 /// A Progress in memory that forked children share; never released.
@@ -35,7 +35,8 @@ struct Progress {
 void perform(const Abi& abi, const Program& program, Progress& progress);
 
 /// Performs `rounds` rounds of a shape, each generated when it is due.
-void perform_generated(const Abi& abi, const ProgramShape& shape, uint64_t rounds, Progress& progress);
+void perform_generated(const Abi& abi, const ProgramShape& shape, uint64_t rounds,
+                       Progress& progress);
 
 /// Runs `body` in a child. To be called while the process has one thread.
 /// @param quiet  true throws the child's stderr away.

@@ -25,7 +25,8 @@ namespace granary::tests {
 /// Tells threads when the time is over.
 class StressClock {
 public:
-    StressClock() : end_(std::chrono::steady_clock::now() + std::chrono::milliseconds(budget_ms())) {}
+    StressClock()
+        : end_(std::chrono::steady_clock::now() + std::chrono::milliseconds(budget_ms())) {}
 
     [[nodiscard]] bool running() const { return std::chrono::steady_clock::now() < end_; }
 
@@ -43,7 +44,8 @@ private:
 inline Region make_region(const Abi& abi, size_t size, uint64_t stamp) {
     Region region;
     void* const pointer = abi.malloc(size);
-    if (pointer == nullptr) diverged("malloc(%zu) failed", size);
+    if (pointer == nullptr)
+        diverged("malloc(%zu) failed", size);
     region.address = reinterpret_cast<uintptr_t>(pointer);
     region.requested = size;
     region.usable = abi.malloc_usable_size(pointer);

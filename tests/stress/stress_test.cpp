@@ -32,13 +32,15 @@ class Channel {
 public:
     bool push(const Region& region) {
         const std::lock_guard lock(mutex_);
-        if (count_ == slots_.size()) return false;
+        if (count_ == slots_.size())
+            return false;
         slots_[(first_ + count_++) % slots_.size()] = region;
         return true;
     }
     std::optional<Region> pop() {
         const std::lock_guard lock(mutex_);
-        if (count_ == 0) return std::nullopt;
+        if (count_ == 0)
+            return std::nullopt;
         const Region region = slots_[first_];
         first_ = (first_ + 1) % slots_.size();
         --count_;
@@ -54,8 +56,10 @@ private:
 
 size_t random_size(Rng& rng) {
     const uint64_t draw = rng.below(1000);
-    if (draw < 900) return rng.below(600);
-    if (draw < 995) return rng.below(40'000);
+    if (draw < 900)
+        return rng.below(600);
+    if (draw < 995)
+        return rng.below(40'000);
     return rng.below(3'000'000);
 }
 
@@ -96,11 +100,13 @@ TEST_F(Stress, ThreadsDieWhileOthersFreeTheirRegions) {
                 Rng rng(life * kRows + number);
                 for (unsigned i = 0; i < kRegions; ++i) {
                     // Another row half of the time: frees meet arenas whose threads are gone.
-                    const unsigned row = static_cast<unsigned>(rng.below(2) == 0 ? number : rng.below(kRows));
+                    const unsigned row =
+                        static_cast<unsigned>(rng.below(2) == 0 ? number : rng.below(kRows));
                     const Region fresh = make_region(abi, random_size(rng), rng.next());
                     const std::lock_guard lock(locks[row]);
                     Region& place = rows[row][rng.below(kRegions)];
-                    if (place.address != 0) end_region(abi, place);
+                    if (place.address != 0)
+                        end_region(abi, place);
                     place = fresh;
                 }
             }).join();
@@ -108,27 +114,35 @@ TEST_F(Stress, ThreadsDieWhileOthersFreeTheirRegions) {
     });
     for (auto& row : rows) {
         for (Region& region : row) {
-            if (region.address != 0) end_region(abi, region);
+            if (region.address != 0)
+                end_region(abi, region);
             region = Region{};
         }
     }
     EXPECT_TRUE(flush_thread_cache(abi));
 }
 
+constexpr size_t kLargestRealloc = size_t{8} << 20;
+
 TEST_F(Stress, ReallocsRunAgainstEachOther) {
     run_threads(abi, 4, [&](unsigned number) {
         Rng rng(number + 40);
         std::vector<Region> regions;
-        for (unsigned i = 0; i < 32; ++i) regions.push_back(make_region(abi, random_size(rng), rng.next()));
+        for (unsigned i = 0; i < 32; ++i)
+            regions.push_back(make_region(abi, random_size(rng), rng.next()));
         while (clock_.running()) {
             Region& region = regions[rng.below(regions.size())];
-            const size_t size = rng.one_in(2) ? random_size(rng) + 1 : region.usable + 1 + rng.below(5000);
-            void* const moved = abi.realloc(region.pointer(), size < (8 << 20) ? size : 100);
-            if (moved == nullptr) diverged("realloc to %zu failed", size);
+            size_t size =
+                rng.one_in(2) ? random_size(rng) + 1 : region.usable + 1 + rng.below(5000);
+            if (size > kLargestRealloc)
+                size = 100;
+            void* const moved = abi.realloc(region.pointer(), size);
+            if (moved == nullptr)
+                diverged("realloc to %zu failed", size);
             Region fresh = region;
             fresh.address = reinterpret_cast<uintptr_t>(moved);
             fresh.usable = abi.malloc_usable_size(moved);
-            check_stamp(region, fresh.bytes(), std::min(region.usable, fresh.usable), "after realloc");
+            check_stamp(region, fresh.bytes(), std::min(region.usable, size), "after realloc");
             fresh.stamp = rng.next();
             write_stamp(fresh);
             region = fresh;

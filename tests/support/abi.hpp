@@ -31,6 +31,7 @@ struct Abi {
     size_t (*malloc_usable_size)(void*);
     bool (*owns)(const void*);
     int (*mallctl)(const char*, void*, size_t*, void*, size_t);
+    bool alone;  ///< nobody but the test allocates through this binding: totals are exact
 };
 
 /// The binding that this program was linked with.
@@ -41,26 +42,31 @@ struct Abi {
 
 /// Bytes in live regions (`stats.allocated`) after an epoch; SIZE_MAX without mallctl.
 [[nodiscard]] inline size_t allocated_bytes(const Abi& abi) {
-    if (abi.mallctl == nullptr) return SIZE_MAX;
+    if (abi.mallctl == nullptr)
+        return SIZE_MAX;
     uint64_t epoch = 1;
-    if (abi.mallctl("epoch", nullptr, nullptr, &epoch, sizeof epoch) != 0) return SIZE_MAX;
+    if (abi.mallctl("epoch", nullptr, nullptr, &epoch, sizeof epoch) != 0)
+        return SIZE_MAX;
     size_t value = 0;
     size_t length = sizeof value;
-    if (abi.mallctl("stats.allocated", &value, &length, nullptr, 0) != 0) return SIZE_MAX;
+    if (abi.mallctl("stats.allocated", &value, &length, nullptr, 0) != 0)
+        return SIZE_MAX;
     return value;
 }
 
 /// Returns the calling thread's cached regions to their runs. True if it worked, or if there is no
 /// such thing: EFAULT says that the thread has no cache.
 inline bool flush_thread_cache(const Abi& abi) {
-    if (abi.mallctl == nullptr) return true;
+    if (abi.mallctl == nullptr)
+        return true;
     const int code = abi.mallctl("thread.tcache.flush", nullptr, nullptr, nullptr, 0);
     return code == 0 || code == EFAULT;
 }
 
 /// Gives back every unused page of all arenas. True if it worked or has no meaning.
 inline bool purge_all_arenas(const Abi& abi) {
-    if (abi.mallctl == nullptr) return true;
+    if (abi.mallctl == nullptr)
+        return true;
     return abi.mallctl("arena.4096.purge", nullptr, nullptr, nullptr, 0) == 0;
 }
 

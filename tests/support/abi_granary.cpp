@@ -25,6 +25,7 @@ const Abi& tested_abi() {
         [](void* p) -> size_t { return granary_malloc_usable_size(p); },
         [](const void* p) -> bool { return granary_owns(p) != 0; },
         granary_mallctl,
+        true,
     };
     return kAbi;
 }

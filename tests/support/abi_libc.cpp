@@ -51,9 +51,12 @@ const Abi& tested_abi() {
             ::malloc_usable_size,
             nullptr,
             look_up<int (*)(const char*, void*, size_t*, void*, size_t)>("granary_mallctl"),
+            false,
         };
-        if (abi.free_sized == nullptr) abi.free_sized = free_ignoring_size;
-        if (abi.free_aligned_sized == nullptr) abi.free_aligned_sized = free_ignoring_alignment;
+        if (abi.free_sized == nullptr)
+            abi.free_sized = free_ignoring_size;
+        if (abi.free_aligned_sized == nullptr)
+            abi.free_aligned_sized = free_ignoring_alignment;
         if (found_owns() != nullptr) {
             abi.owns = [](const void* p) -> bool { return found_owns()(p) != 0; };
         }

@@ -59,12 +59,15 @@ template <typename Visit>
 void for_each_stamped_place(size_t usable, Visit visit) {
     constexpr size_t kWord = sizeof(uint64_t);
     if (usable < 2 * kWord) {
-        if (usable > 0) visit(size_t{0}, usable < kWord ? usable : kWord);
-        if (usable > kWord) visit(kWord, usable - kWord);
+        if (usable > 0)
+            visit(size_t{0}, usable < kWord ? usable : kWord);
+        if (usable > kWord)
+            visit(kWord, usable - kWord);
         return;
     }
     const size_t stride = usable <= 16 * 1024 ? 1024 : (usable / 16) & ~(kWord - 1);
-    for (size_t offset = 0; offset + kWord <= usable - kWord; offset += stride) visit(offset, kWord);
+    for (size_t offset = 0; offset + kWord <= usable - kWord; offset += stride)
+        visit(offset, kWord);
     visit(usable - kWord, kWord);
 }
 
@@ -80,7 +83,8 @@ inline void write_stamp(const Region& region) {
 inline void check_stamp(const Region& written, const unsigned char* bytes, size_t limit,
                         const char* when) {
     for_each_stamped_place(written.usable, [&](size_t offset, size_t length) {
-        if (offset + length > limit) return;
+        if (offset + length > limit)
+            return;
         const uint64_t value = mix(written.stamp + offset);
         if (std::memcmp(bytes + offset, &value, length) != 0) {
             diverged("%s: bytes %zu..%zu of the region at %p (requested %zu, usable %zu) changed",
@@ -149,14 +153,16 @@ private:
         if (next != regions_.end() && region.address + region.usable > next->first) {
             report_overlap(region, next->second);
         }
-        if (next == regions_.begin()) return;
+        if (next == regions_.begin())
+            return;
         const Region& previous = std::prev(next)->second;
-        if (previous.address + previous.usable > region.address) report_overlap(region, previous);
+        if (previous.address + previous.usable > region.address)
+            report_overlap(region, previous);
     }
 
     [[noreturn]] static void report_overlap(const Region& fresh, const Region& live) {
-        diverged("[%p, +%zu) was handed out while [%p, +%zu) is live", fresh.pointer(), fresh.usable,
-                 live.pointer(), live.usable);
+        diverged("[%p, +%zu) was handed out while [%p, +%zu) is live", fresh.pointer(),
+                 fresh.usable, live.pointer(), live.usable);
     }
 
     Regions regions_;

@@ -22,11 +22,16 @@ struct Outcome {
     std::string out;
     std::string err;
 
-    [[nodiscard]] bool exited_with(int code) const { return WIFEXITED(status) && WEXITSTATUS(status) == code; }
-    [[nodiscard]] bool killed_by(int signal) const { return WIFSIGNALED(status) && WTERMSIG(status) == signal; }
+    [[nodiscard]] bool exited_with(int code) const {
+        return WIFEXITED(status) && WEXITSTATUS(status) == code;
+    }
+    [[nodiscard]] bool killed_by(int signal) const {
+        return WIFSIGNALED(status) && WTERMSIG(status) == signal;
+    }
     [[nodiscard]] std::string describe() const {
-        std::string text = WIFSIGNALED(status) ? "killed by signal " + std::to_string(WTERMSIG(status))
-                                               : "exit code " + std::to_string(WEXITSTATUS(status));
+        std::string text = WIFSIGNALED(status)
+                               ? "killed by signal " + std::to_string(WTERMSIG(status))
+                               : "exit code " + std::to_string(WEXITSTATUS(status));
         return text + "\nstdout: " + out + "\nstderr: " + err;
     }
 };
@@ -64,9 +69,11 @@ inline void drain(int out, int err, Outcome& outcome) {
     pollfd files[2] = {{out, POLLIN, 0}, {err, POLLIN, 0}};
     std::string* const texts[2] = {&outcome.out, &outcome.err};
     for (int open_files = 2; open_files > 0;) {
-        if (poll(files, 2, -1) < 0) return;
+        if (poll(files, 2, -1) < 0)
+            return;
         for (int i = 0; i < 2; ++i) {
-            if (files[i].revents == 0) continue;
+            if (files[i].revents == 0)
+                continue;
             char bytes[4096];
             const ssize_t length = read(files[i].fd, bytes, sizeof bytes);
             if (length > 0) {
@@ -86,16 +93,20 @@ inline void drain(int out, int err, Outcome& outcome) {
     Outcome outcome;
     int out[2];
     int err[2];
-    if (pipe2(out, O_CLOEXEC) != 0 || pipe2(err, O_CLOEXEC) != 0) return outcome;
+    if (pipe2(out, O_CLOEXEC) != 0 || pipe2(err, O_CLOEXEC) != 0)
+        return outcome;
     const pid_t child = fork();
-    if (child < 0) return outcome;
-    if (child == 0) detail::become(command, out[1], err[1]);
+    if (child < 0)
+        return outcome;
+    if (child == 0)
+        detail::become(command, out[1], err[1]);
     close(out[1]);
     close(err[1]);
     detail::drain(out[0], err[0], outcome);
     close(out[0]);
     close(err[0]);
-    if (waitpid(child, &outcome.status, 0) != child) outcome.status = -1;
+    if (waitpid(child, &outcome.status, 0) != child)
+        outcome.status = -1;
     return outcome;
 }
 

@@ -46,7 +46,8 @@ constexpr std::array<KindEntry, kOpKindCount> kKinds = {{
 
 constexpr bool kinds_are_in_order() {
     for (unsigned i = 0; i < kOpKindCount; ++i) {
-        if (static_cast<unsigned>(kKinds[i].kind) != i) return false;
+        if (static_cast<unsigned>(kKinds[i].kind) != i)
+            return false;
     }
     return true;
 }
@@ -91,9 +92,12 @@ uint32_t make_size(Rng& rng) {
         size = rng.log_uniform(24);
     }
     const uint64_t shape = rng.below(16);
-    if (shape == 0) size = (size + 4095) & ~uint64_t{4095};
-    if (shape == 1) size += 1;
-    if (shape == 2 && size > 0) size -= 1;
+    if (shape == 0)
+        size = (size + 4095) & ~uint64_t{4095};
+    if (shape == 1)
+        size += 1;
+    if (shape == 2 && size > 0)
+        size -= 1;
     return static_cast<uint32_t>(size);
 }
 
@@ -123,11 +127,14 @@ void drop_pieces(Program& program, std::vector<Item>& items, const Predicate& fa
         for (size_t first = items.size(); first > 0 && !deadline.passed();) {
             const size_t begin = first > piece ? first - piece : 0;
             std::vector<Item> kept = items;
-            items.erase(items.begin() + static_cast<long>(begin), items.begin() + static_cast<long>(first));
-            if (!fails(program)) items = std::move(kept);
+            items.erase(items.begin() + static_cast<long>(begin),
+                        items.begin() + static_cast<long>(first));
+            if (!fails(program))
+                items = std::move(kept);
             first = begin;
         }
-        if (piece <= 1 || deadline.passed()) break;
+        if (piece <= 1 || deadline.passed())
+            break;
     }
 }
 
@@ -137,7 +144,8 @@ void halve_sizes(Program& program, std::vector<Op>& ops, const Predicate& fails,
         while (ops[i].size > 1 && !deadline.passed()) {
             const uint32_t size = ops[i].size;
             ops[i].size = size / 2;
-            if (fails(program)) continue;
+            if (fails(program))
+                continue;
             ops[i].size = size;
             break;
         }
@@ -183,7 +191,8 @@ Round make_round(const ProgramShape& shape, uint64_t index) {
     round.free_all = rng.one_in(8);
     round.fork = shape.may_fork && rng.one_in(32);
     for (unsigned thread = 0; thread < shape.threads && thread < 32; ++thread) {
-        if (rng.one_in(8)) round.replaced |= uint32_t{1} << thread;
+        if (rng.one_in(8))
+            round.replaced |= uint32_t{1} << thread;
     }
     return round;
 }
@@ -198,7 +207,8 @@ size_t count_ops(const Program& program) {
 
 std::string to_source(const Program& program) {
     char line[160];
-    std::snprintf(line, sizeof line, "Program program{.seed = %lluU, .threads = %u, .slots = %u, .rounds = {}};\n",
+    std::snprintf(line, sizeof line,
+                  "Program program{.seed = %lluU, .threads = %u, .slots = %u, .rounds = {}};\n",
                   static_cast<unsigned long long>(program.seed), program.threads, program.slots);
     std::string text = line;
     for (const Round& round : program.rounds) {
@@ -207,7 +217,8 @@ std::string to_source(const Program& program) {
             text += "    {";
             for (const Op& op : ops) {
                 std::snprintf(line, sizeof line, "{OpKind::%s, %u, %u, %u}, ",
-                              kKinds[static_cast<unsigned>(op.kind)].name, op.argument, op.slot, op.size);
+                              kKinds[static_cast<unsigned>(op.kind)].name, op.argument, op.slot,
+                              op.size);
                 text += line;
             }
             text += "},\n";

@@ -47,23 +47,23 @@ struct Op {
     OpKind kind = OpKind::kMalloc;
     uint8_t argument = 0;  ///< log2 of the alignment, a thread, or a variant
     uint16_t slot = 0;
-    uint32_t size = 0;     ///< bytes
+    uint32_t size = 0;  ///< bytes
 };
 
 /// What all threads do between two checkpoints.
 struct Round {
     std::vector<std::vector<Op>> threads;
-    bool flush = false;         ///< every thread flushes its cache before the totals are compared
-    bool free_all = false;      ///< everything is freed before the totals are compared
-    bool fork = false;          ///< a child verifies and frees everything at the checkpoint
-    uint32_t replaced = 0;      ///< bit i: thread i ends after the round, another takes its slots
+    bool flush = false;     ///< every thread flushes its cache before the totals are compared
+    bool free_all = false;  ///< everything is freed before the totals are compared
+    bool fork = false;      ///< a child verifies and frees everything at the checkpoint
+    uint32_t replaced = 0;  ///< bit i: thread i ends after the round, another takes its slots
 };
 
 /// A whole program and the size of its world.
 struct Program {
     uint64_t seed = 0;
     unsigned threads = 1;
-    unsigned slots = 256;       ///< per thread
+    unsigned slots = 256;  ///< per thread
     std::vector<Round> rounds;
 };
 

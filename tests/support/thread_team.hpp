@@ -71,13 +71,15 @@ private:
         std::unique_lock lock(mutex_);
         for (;;) {
             phase_started_.wait(lock, [&] { return phase_ != seen || retiring_[member]; });
-            if (phase_ == seen) return;
+            if (phase_ == seen)
+                return;
             seen = phase_;
             const Work& work = *work_;
             lock.unlock();
             work(member);
             lock.lock();
-            if (--running_ == 0) phase_ended_.notify_all();
+            if (--running_ == 0)
+                phase_ended_.notify_all();
         }
     }
 

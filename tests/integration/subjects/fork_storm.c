@@ -22,9 +22,12 @@ static _Atomic int stop;
 
 static size_t random_size(uint64_t* state) {
     const uint32_t draw = next_random(state) % 1000;
-    if (draw < 900) return 16 + next_random(state) % 512;
-    if (draw < 990) return 16 + next_random(state) % 20000;
-    if (draw < 999) return 16 + next_random(state) % 300000;
+    if (draw < 900)
+        return 16 + next_random(state) % 512;
+    if (draw < 990)
+        return 16 + next_random(state) % 20000;
+    if (draw < 999)
+        return 16 + next_random(state) % 300000;
     return 16 + next_random(state) % 3000000;
 }
 
@@ -39,7 +42,8 @@ static void* stamped(size_t size) {
 
 static void release(void* pointer) {
     const uintptr_t* const region = pointer;
-    CHECK(region[0] == (uintptr_t)region && region[1] == ~(uintptr_t)region, "%p lost its contents", pointer);
+    CHECK(region[0] == (uintptr_t)region && region[1] == ~(uintptr_t)region, "%p lost its contents",
+          pointer);
     heap_free(pointer);
 }
 
@@ -51,10 +55,12 @@ static void* churn(void* argument) {
         const size_t row = next_random(&state) % 4 != 0 ? self : next_random(&state) % kMaxThreads;
         void* _Atomic* const slot = &published[row][next_random(&state) % kSlots];
         void* const old = atomic_exchange(slot, NULL);
-        if (old != NULL) release(old);
+        if (old != NULL)
+            release(old);
         void* expected = NULL;
         void* const fresh = stamped(random_size(&state));
-        if (!atomic_compare_exchange_strong(slot, &expected, fresh)) release(fresh);
+        if (!atomic_compare_exchange_strong(slot, &expected, fresh))
+            release(fresh);
     }
     return NULL;
 }
@@ -74,7 +80,8 @@ __attribute__((noreturn)) static void live_as_child(int number, int depth) {
     for (int row = 0; row < kMaxThreads; ++row) {
         for (int i = 0; i < kSlots; ++i) {
             void* const region = atomic_exchange(&published[row][i], NULL);
-            if (region != NULL) release(region);
+            if (region != NULL)
+                release(region);
         }
     }
     pthread_t thread;
@@ -86,18 +93,22 @@ __attribute__((noreturn)) static void live_as_child(int number, int depth) {
     if (depth < 3 && number % 16 == 0) {
         const pid_t grandchild = fork();
         CHECK(grandchild >= 0, "fork failed in the child");
-        if (grandchild == 0) live_as_child(number, depth + 1);
+        if (grandchild == 0)
+            live_as_child(number, depth + 1);
         int status = 0;
-        CHECK(waitpid(grandchild, &status, 0) == grandchild && status == 0, "grandchild: status %#x", (unsigned)status);
+        CHECK(waitpid(grandchild, &status, 0) == grandchild && status == 0,
+              "grandchild: status %#x", (unsigned)status);
     }
-    if (number % 8 == 0) exit(0);
+    if (number % 8 == 0)
+        exit(0);
     _exit(0);
 }
 
 int main(int argc, char** argv) {
     const long forks = argument_or(argc, argv, 1, 1000);
     const long threads = argument_or(argc, argv, 2, 8);
-    CHECK(threads > 0 && threads <= kMaxThreads, "threads must be 1..%d, not %ld", kMaxThreads, threads);
+    CHECK(threads > 0 && threads <= kMaxThreads, "threads must be 1..%d, not %ld", kMaxThreads,
+          threads);
     pthread_t ids[kMaxThreads];
     for (long i = 0; i < threads; ++i) {
         CHECK(pthread_create(&ids[i], NULL, churn, (void*)(size_t)i) == 0, "no thread");
@@ -105,10 +116,12 @@ int main(int argc, char** argv) {
     for (long number = 0; number < forks; ++number) {
         const pid_t child = fork();
         CHECK(child >= 0, "fork %ld failed", number);
-        if (child == 0) live_as_child((int)number, 1);
+        if (child == 0)
+            live_as_child((int)number, 1);
         int status = 0;
         CHECK(waitpid(child, &status, 0) == child, "waitpid failed");
-        CHECK(status == 0, "child %ld ended with status %#x (14: it hung)", number, (unsigned)status);
+        CHECK(status == 0, "child %ld ended with status %#x (14: it hung)", number,
+              (unsigned)status);
     }
     atomic_store(&stop, 1);
     for (long i = 0; i < threads; ++i) pthread_join(ids[i], NULL);

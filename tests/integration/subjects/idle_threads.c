@@ -31,7 +31,8 @@ int main(int argc, char** argv) {
     pthread_barrier_init(&started, NULL, (unsigned)threads + 1);
     pthread_barrier_init(&measured, NULL, (unsigned)threads + 1);
     const long before_kib = rss_kib();
-    for (long i = 0; i < threads; ++i) CHECK(pthread_create(&ids[i], NULL, wait_idly, NULL) == 0, "no thread %ld", i);
+    for (long i = 0; i < threads; ++i)
+        CHECK(pthread_create(&ids[i], NULL, wait_idly, NULL) == 0, "no thread %ld", i);
     pthread_barrier_wait(&started);
     const long each_kib = (rss_kib() - before_kib) / threads;
     pthread_barrier_wait(&measured);

@@ -2,9 +2,9 @@
  *
  * late_dlopen.c — loads libgranary.so into a running program with threads, and lets go of it.
  *
- * Role        late_dlopen <path of libgranary.so>. Threads older and younger than the load allocate
- *             with it; its TLS must fit the space that the loader keeps for late libraries
- *             (16 bytes at most); code that threads still need must survive dlclose.
+ * Role        late_dlopen <path of libgranary.so> [bytes of TLS]. Threads older and younger than the
+ *             load allocate with it; its TLS must fit the space that the loader keeps for late
+ *             libraries; code that threads still need must survive dlclose.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -14,13 +14,14 @@
 
 #include "names.h"
 
-enum { kThreads = 8, kMaxTls = 16 };
+enum { kThreads = 8 };
 
 typedef void* (*MallocFunction)(size_t);
 typedef void (*FreeFunction)(void*);
 
 static MallocFunction late_malloc;
 static FreeFunction late_free;
+static size_t max_tls_bytes = 16;
 static pthread_barrier_t loaded;
 static pthread_barrier_t unloaded;
 
@@ -50,22 +51,26 @@ static void* younger_thread(void* unused) {
 
 static int check_tls(struct dl_phdr_info* object, size_t size, void* found) {
     (void)size;
-    if (strstr(object->dlpi_name, "libgranary") == NULL) return 0;
+    if (strstr(object->dlpi_name, "libgranary") == NULL)
+        return 0;
     *(int*)found += 1;
     for (int i = 0; i < object->dlpi_phnum; ++i) {
-        if (object->dlpi_phdr[i].p_type != PT_TLS) continue;
+        if (object->dlpi_phdr[i].p_type != PT_TLS)
+            continue;
         const size_t bytes = (size_t)object->dlpi_phdr[i].p_memsz;
-        CHECK(bytes <= kMaxTls, "%s takes %zu bytes of static TLS", object->dlpi_name, bytes);
+        CHECK(bytes <= max_tls_bytes, "%s takes %zu bytes of static TLS", object->dlpi_name, bytes);
     }
     return 0;
 }
 
 int main(int argc, char** argv) {
-    CHECK(argc == 2, "usage: late_dlopen <path of libgranary.so>");
+    CHECK(argc >= 2, "usage: late_dlopen <path of libgranary.so> [bytes of TLS allowed]");
+    max_tls_bytes = (size_t)argument_or(argc, argv, 2, 16);
     pthread_barrier_init(&loaded, NULL, kThreads + 1);
     pthread_barrier_init(&unloaded, NULL, kThreads + 1);
     pthread_t older[kThreads];
-    for (int i = 0; i < kThreads; ++i) CHECK(pthread_create(&older[i], NULL, older_thread, NULL) == 0, "no thread");
+    for (int i = 0; i < kThreads; ++i)
+        CHECK(pthread_create(&older[i], NULL, older_thread, NULL) == 0, "no thread");
     for (int i = 0; i < 100; ++i) {
         void* const library = dlopen(argv[1], RTLD_NOW | RTLD_LOCAL);
         CHECK(library != NULL, "%s", dlerror());
@@ -82,7 +87,8 @@ int main(int argc, char** argv) {
             pthread_barrier_wait(&loaded);
         }
         CHECK(dlclose(library) == 0, "%s", dlerror());
-        if (i == 0) pthread_barrier_wait(&unloaded);
+        if (i == 0)
+            pthread_barrier_wait(&unloaded);
         if (i == 0) {
             for (int thread = 0; thread < kThreads; ++thread) pthread_join(older[thread], NULL);
         }

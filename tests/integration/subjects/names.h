@@ -39,20 +39,21 @@ extern "C"
 #else
 extern
 #endif
-__attribute__((weak)) int granary_mallctl(const char*, void*, size_t*, void*, size_t);
+    __attribute__((weak)) int
+    granary_mallctl(const char*, void*, size_t*, void*, size_t);
 #define heap_mallctl(name, old, old_length, value, length) \
     (granary_mallctl != NULL ? granary_mallctl(name, old, old_length, value, length) : 0)
 #endif
 
 /* Ends the program with a line on stderr unless `condition` holds. Allocates nothing itself. */
-#define CHECK(condition, ...)                                           \
-    do {                                                                \
-        if (!(condition)) {                                             \
+#define CHECK(condition, ...)                                               \
+    do {                                                                    \
+        if (!(condition)) {                                                 \
             fprintf(stderr, "%s:%d: %s: ", __FILE__, __LINE__, #condition); \
-            fprintf(stderr, __VA_ARGS__);                               \
-            fputc('\n', stderr);                                        \
-            abort();                                                    \
-        }                                                               \
+            fprintf(stderr, __VA_ARGS__);                                   \
+            fputc('\n', stderr);                                            \
+            abort();                                                        \
+        }                                                                   \
     } while (0)
 
 /* A field of /proc/self/smaps_rollup in KiB ("Rss:", "Anonymous:"), exact, without stdio. */

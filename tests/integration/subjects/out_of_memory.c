@@ -13,7 +13,8 @@
 
 #include "names.h"
 
-static const size_t kSizes[] = {64 * 1024, 16, 3 << 20, 100, 300000, 1000, 20000, 4096, 48, 8 << 20};
+static const size_t kSizes[] = {64 * 1024, 16,    3 << 20, 100, 300000,
+                                1000,      20000, 4096,    48,  8 << 20};
 enum { kSizeCount = sizeof kSizes / sizeof kSizes[0] };
 
 static void limit_address_space(long mib) {
@@ -33,7 +34,8 @@ static void* fill(size_t size, size_t* bytes) {
     for (;;) {
         errno = 0;
         void** const region = heap_malloc(size);
-        if (region == NULL) break;
+        if (region == NULL)
+            break;
         *region = list;
         ((char*)region)[size - 1] = 1;
         list = region;
@@ -45,11 +47,14 @@ static void* fill(size_t size, size_t* bytes) {
 
 static void expect_others_to_fail_or_work(void* list, size_t size) {
     errno = 0;
-    CHECK(heap_calloc(1, (size_t)1 << 40) == NULL && errno == ENOMEM, "calloc of 1 TiB: errno %d", errno);
+    CHECK(heap_calloc(1, (size_t)1 << 40) == NULL && errno == ENOMEM, "calloc of 1 TiB: errno %d",
+          errno);
     errno = 0;
     void* const next = *(void**)list;
-    CHECK(heap_realloc(list, (size_t)1 << 40) == NULL && errno == ENOMEM, "realloc to 1 TiB: errno %d", errno);
-    CHECK(*(void**)list == next && ((char*)list)[size - 1] == (size > sizeof next ? 1 : ((char*)list)[size - 1]),
+    CHECK(heap_realloc(list, (size_t)1 << 40) == NULL && errno == ENOMEM,
+          "realloc to 1 TiB: errno %d", errno);
+    CHECK(*(void**)list == next &&
+              ((char*)list)[size - 1] == (size > sizeof next ? 1 : ((char*)list)[size - 1]),
           "a failed realloc changed its region");
 }
 
@@ -71,13 +76,15 @@ static size_t fill_in_child(long mib, size_t size, size_t* shared) {
         _exit(0);
     }
     int status = 0;
-    CHECK(waitpid(child, &status, 0) == child && status == 0, "filling with %zu: status %#x", size, (unsigned)status);
+    CHECK(waitpid(child, &status, 0) == child && status == 0, "filling with %zu: status %#x", size,
+          (unsigned)status);
     return *shared;
 }
 
 int main(int argc, char** argv) {
     const long mib = argument_or(argc, argv, 1, 64);
-    size_t* const shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    size_t* const shared =
+        mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     CHECK(shared != MAP_FAILED, "mmap failed");
     size_t fresh[kSizeCount];
     for (int i = 0; i < kSizeCount; ++i) fresh[i] = fill_in_child(mib, kSizes[i], shared);
@@ -86,13 +93,14 @@ int main(int argc, char** argv) {
         for (int i = 0; i < kSizeCount; ++i) {
             size_t bytes = 0;
             void* const list = fill(kSizes[i], &bytes);
-            if (list != NULL) expect_others_to_fail_or_work(list, kSizes[i]);
+            if (list != NULL)
+                expect_others_to_fail_or_work(list, kSizes[i]);
             free_list(list);
-            printf("%8zu bytes: %4zu MiB in a fresh process, %4zu MiB in round %d\n", kSizes[i], fresh[i] >> 20,
-                   bytes >> 20, round);
+            printf("%8zu bytes: %4zu MiB in a fresh process, %4zu MiB in round %d\n", kSizes[i],
+                   fresh[i] >> 20, bytes >> 20, round);
             fflush(stdout);
-            CHECK(bytes >= fresh[i] / 10 * 9, "only %zu of %zu bytes obtainable as regions of %zu", bytes, fresh[i],
-                  kSizes[i]);
+            CHECK(bytes >= fresh[i] / 10 * 9, "only %zu of %zu bytes obtainable as regions of %zu",
+                  bytes, fresh[i], kSizes[i]);
         }
     }
     /* A fresh process must get most of what the limit leaves; half is far below any good allocator. */

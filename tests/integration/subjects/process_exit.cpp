@@ -36,7 +36,8 @@ struct Static {
         heap_free(region);
         if (handlers_run.load(std::memory_order_relaxed) >= 2) {
             const char text[] = "all handlers ran\n";
-            if (write(STDOUT_FILENO, text, sizeof text - 1) < 0) _exit(1);
+            if (write(STDOUT_FILENO, text, sizeof text - 1) < 0)
+                _exit(1);
         }
     }
 };
@@ -49,7 +50,8 @@ void* allocate_forever(void*) {
 void quick_handler() {
     handler();
     const char text[] = "all handlers ran\n";
-    if (write(STDOUT_FILENO, text, sizeof text - 1) < 0) _exit(1);
+    if (write(STDOUT_FILENO, text, sizeof text - 1) < 0)
+        _exit(1);
 }
 
 }  // namespace
@@ -62,7 +64,9 @@ int main(int argc, char** argv) {
         CHECK(pthread_create(&thread, nullptr, allocate_forever, nullptr) == 0, "no thread");
     }
     work();
-    if (strcmp(argv[1], "quick_exit") == 0) quick_exit(0);
-    if (strcmp(argv[1], "exit") == 0) exit(0);
+    if (strcmp(argv[1], "quick_exit") == 0)
+        quick_exit(0);
+    if (strcmp(argv[1], "exit") == 0)
+        exit(0);
     return 0;
 }

@@ -37,14 +37,17 @@ int main(int argc, char** argv) {
     for (long done = 0; done < threads; done += kAtOnce) {
         pthread_t ids[kAtOnce];
         for (int i = 0; i < kAtOnce; ++i) {
-            CHECK(pthread_create(&ids[i], NULL, live_briefly, left_behind[i]) == 0, "no thread after %ld", done);
+            CHECK(pthread_create(&ids[i], NULL, live_briefly, left_behind[i]) == 0,
+                  "no thread after %ld", done);
         }
         for (int i = 0; i < kAtOnce; ++i) pthread_join(ids[i], NULL);
-        if (first_eighth_kib == 0 && done >= threads / 8) first_eighth_kib = rss_kib();
+        if (first_eighth_kib == 0 && done >= threads / 8)
+            first_eighth_kib = rss_kib();
     }
     const long end_kib = rss_kib();
-    printf("%ld threads: %ld KiB after the first eighth, %ld KiB at the end\n", threads, first_eighth_kib, end_kib);
-    CHECK(end_kib <= first_eighth_kib + first_eighth_kib / 10 + 1024, "grew from %ld to %ld KiB", first_eighth_kib,
-          end_kib);
+    printf("%ld threads: %ld KiB after the first eighth, %ld KiB at the end\n", threads,
+           first_eighth_kib, end_kib);
+    CHECK(end_kib <= first_eighth_kib + first_eighth_kib / 10 + 1024, "grew from %ld to %ld KiB",
+          first_eighth_kib, end_kib);
     return 0;
 }

@@ -51,7 +51,8 @@ void pass_on(pthread_key_t key, void* value) {
     const int left = baton->rounds_left - 1;
     for (void* region : baton->regions) heap_free(region);
     heap_free(baton);
-    if (left > 0) pthread_setspecific(key, make_baton(left));
+    if (left > 0)
+        pthread_setspecific(key, make_baton(left));
 }
 
 void early_destructor(void* value) { pass_on(early_key, value); }
@@ -60,7 +61,8 @@ void late_destructor(void* value) { pass_on(late_key, value); }
 struct Local {
     Baton* baton = nullptr;
     ~Local() {
-        if (baton == nullptr) return;
+        if (baton == nullptr)
+            return;
         work(3);
         for (void* region : baton->regions) heap_free(region);
         heap_free(baton);
@@ -71,7 +73,8 @@ thread_local Local local;
 
 void* live(void* argument) {
     const size_t number = reinterpret_cast<size_t>(argument);
-    if (number % 2 == 0) work(5);
+    if (number % 2 == 0)
+        work(5);
     pthread_setspecific(early_key, make_baton(kRounds));
     pthread_setspecific(late_key, make_baton(kRounds));
     local.baton = make_baton(1);
@@ -98,7 +101,8 @@ int main(int argc, char** argv) {
     for (long done = 0; done < threads; done += 4) {
         pthread_t ids[4];
         for (size_t i = 0; i < 4; ++i) {
-            CHECK(pthread_create(&ids[i], nullptr, live, reinterpret_cast<void*>(i)) == 0, "no thread");
+            CHECK(pthread_create(&ids[i], nullptr, live, reinterpret_cast<void*>(i)) == 0,
+                  "no thread");
         }
         for (pthread_t id : ids) pthread_join(id, nullptr);
     }
