@@ -23,7 +23,7 @@ constexpr size_t kParkedWorthTaking = 512 * 1024;
 
 Arena::Arena(uint32_t index, ChunkSource& source, MetadataHeap& metadata, MagazinePool& magazines) noexcept
     : index_(index), magazines_(magazines), pages_(source, metadata, index) {
-    for (unsigned c = 0; c < kSmallClassCount; ++c) bins_[c].bind(c);
+    for (unsigned c = 0; c < kSmallClassCount; ++c) bins_[c].bind(c, owner_key());
 }
 
 Magazine* Arena::refill(unsigned size_class, Magazine* empty) noexcept {

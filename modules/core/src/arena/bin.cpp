@@ -31,19 +31,21 @@ uint32_t parked_at_most(unsigned size_class) noexcept {
     return std::clamp(static_cast<uint32_t>(by_bytes), kParkedAtFirst, kParkedAtMost);
 }
 
-/// The run of a region that lies in a magazine; nullptr if its pages are a run no more.
-Extent* run_of(const void* region) noexcept {
-    const uintptr_t address = base::address_of(region);
-    const uint32_t entry = detail::page_entry(address);
-    if (GRANARY_UNLIKELY(detail::entry_kind(entry) != detail::PageKind::run)) return nullptr;
-    return PageMap::extent_at(base::align_down(address, kPageSize) - (entry & detail::kEntryPageMask));
-}
-
 }  // namespace
 
-void Bin::bind(unsigned size_class) noexcept {
+void Bin::bind(unsigned size_class, uint32_t owner_key) noexcept {
     size_class_ = static_cast<uint8_t>(size_class);
+    owner_key_ = owner_key;
     parked_limit_ = kParkedAtFirst;
+}
+
+Extent* Bin::run_of(const void* region) const noexcept {
+    const uintptr_t address = base::address_of(region);
+    const uint32_t mine = detail::page_entry(address) ^ owner_key_;
+    if (GRANARY_UNLIKELY(mine > detail::kEntryRunMask || (mine & detail::kEntryClassMask) != size_class_)) return nullptr;
+    const uint32_t offset = (mine & detail::kEntryPageMask) | static_cast<uint32_t>(address & (kPageSize - 1));
+    if (GRANARY_UNLIKELY(!is_region_start(offset, kSizeClasses[size_class_].reciprocal))) return nullptr;
+    return PageMap::extent_at(address - offset);
 }
 
 Magazine* Bin::refill(Magazine* empty) noexcept {
@@ -136,7 +138,7 @@ void Bin::distribute_locked(Magazine* magazine, ExtentList& released) noexcept {
 void Bin::give_locked(void* region, ExtentList& released) noexcept {
     Extent* found = run_of(region);
     // Freed twice, and the first time was long enough ago for its run to be gone.
-    if (GRANARY_UNLIKELY(found == nullptr || found->size_class != size_class_)) {
+    if (GRANARY_UNLIKELY(found == nullptr)) {
         misuse::double_free(region, kSizeClasses[size_class_].size);
     }
     Extent& run = *found;

@@ -38,7 +38,8 @@ struct BinCounts {
 class Bin {
 public:
     Bin() noexcept = default;
-    void bind(unsigned size_class) noexcept;
+    /// @param owner_key of the arena, as its page entries carry it.
+    void bind(unsigned size_class, uint32_t owner_key) noexcept;
 
     /// Moves regions to a thread: a parked magazine, or `empty` filled from the runs.
     /// @return a magazine with size() > 0, or nullptr: a new run is needed.
@@ -76,6 +77,8 @@ public:
 private:
     static constexpr size_t kBuckets = 10;  // log2 of up to kMaxRunRegions
 
+    /// The live run of this class and arena that the region lies in; nullptr if it is none's (now).
+    [[nodiscard]] Extent* run_of(const void* region) const noexcept;
     size_t fill_locked(void** out, size_t most) noexcept;
     Magazine* take_parked_locked() noexcept;
     void distribute_locked(Magazine* magazine, ExtentList& released) noexcept;
@@ -84,6 +87,7 @@ private:
     void release_locked(Extent& run, ExtentList& released) noexcept;
 
     Mutex mutex_{LockRank::bin};
+    uint32_t owner_key_ = 0;  // const after init
     uint8_t size_class_ = 0;  // const after init
     // guarded by mutex_
     bool distributed_ = false;  // since the limit last grew
