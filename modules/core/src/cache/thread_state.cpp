@@ -170,21 +170,24 @@ void ThreadState::send_slow(uint32_t key, unsigned size_class, void* region) noe
     auto& set = outbox[outbox_set(key)];
     const uint32_t owner_arena = (key - 1) >> 8;
     if (set[1].key != 0) post(set[1]);
-    const Transition rewriting(transition, kOutboxTransition);
-    Magazine* magazine = take_empty();
-    if (magazine == nullptr) {
-        arena_at(owner_arena)->deallocate_one(size_class, region);
-        return;
+    {
+        const Transition rewriting(transition, kOutboxTransition);
+        Magazine* magazine = take_empty();
+        if (magazine == nullptr) {
+            arena_at(owner_arena)->deallocate_one(size_class, region);
+            return;
+        }
+        magazine->arena = static_cast<uint16_t>(owner_arena);
+        magazine->size_class = static_cast<uint8_t>(size_class);
+        magazine->first()[0] = region;
+        magazine->set_size(1);
+        set[1].key = set[0].key;
+        set[1].magazine.store(set[0].magazine.load(std::memory_order_relaxed), std::memory_order_relaxed);
+        set[0].key = key;
+        set[0].magazine.store(magazine, std::memory_order_relaxed);
+        pending_bytes += kSizeClasses[size_class].size;
     }
-    magazine->arena = static_cast<uint16_t>(owner_arena);
-    magazine->size_class = static_cast<uint8_t>(size_class);
-    magazine->first()[0] = region;
-    magazine->set_size(1);
-    set[1].key = set[0].key;
-    set[1].magazine.store(set[0].magazine.load(std::memory_order_relaxed), std::memory_order_relaxed);
-    set[0].key = key;
-    set[0].magazine.store(magazine, std::memory_order_relaxed);
-    pending_bytes += kSizeClasses[size_class].size;
+    if (pending_bytes >= kOutboxBytes) post_all();  // T2
 }
 
 void ThreadState::post(OutboxSlot& slot) noexcept {
