@@ -1,0 +1,99 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0 OR MIT
+"""CPython's own test suite fails in exactly the same places on both allocators.
+
+PYTHONMALLOC=malloc sends every object to malloc. Each module's cases are compared by outcome; modules
+that differ run twice more on both, because a few depend on the clock and the network.
+"""
+import collections
+import os
+import re
+import sys
+import xml.etree.ElementTree
+
+import harness
+
+# Quick and close to the allocator: a commit runs these.
+COMMIT = """test_json test_re test_pickle test_ctypes test_fork1 test_thread test_threading_local test_struct test_list
+test_dict test_gc test_weakref test_bytes test_sqlite3 test_queue test_array""".split()
+# A release runs these too.
+RELEASE = """test_threading test_subprocess test_multiprocessing_fork test_multiprocessing_spawn test_decimal
+test_asyncio test_os test_posix test_io test_mmap test_memoryview test_memoryio test_zlib test_bz2 test_lzma test_hashlib
+test_zipfile test_tarfile test_socket test_select test_selectors test_signal test_threadsignals test_wait3 test_wait4
+test_set test_tuple test_deque test_ordered_dict test_collections test_itertools test_functools test_generators
+test_coroutines test_contextlib test_copy test_descr test_exceptions test_faulthandler test_embed test_capi test_import
+test_importlib test_marshal test_codecs test_unicode test_str test_long test_float test_complex test_fractions
+test_statistics test_random test_heapq test_bisect test_sort test_datetime test_csv test_xml_etree test_xml_etree_c
+test_pyexpat test_minidom test_email test_logging test_concurrent_futures test_atexit test_finalization test_sys
+test_tracemalloc test_traceback test_ast test_compile test_typing test_dataclasses test_enum test_buffer
+test_shelve test_tempfile test_shutil test_pathlib test_string test_textwrap test_urlparse""".split()
+LEAST_MODULES_OF_A_RELEASE = 60
+
+
+def interpreter():
+    """Debian's own python3, whose test suite is a package; another one in PATH has its own."""
+    path = "/usr/bin/python3"
+    harness.check(os.path.exists(path), f"{path} is not installed; ./test installs what is missing")
+    return path
+
+
+def installed(allocator, python, names):
+    """Those of the modules that this Debian has."""
+    result = allocator.succeed([python, "-c", "import test, os; print(*sorted(os.listdir(test.__path__[0])))"])
+    present = {re.sub(r"\.py$", "", name) for name in result.out.decode().split()}
+    return [name for name in names if name in present]
+
+
+def outcomes(report):
+    """Case -> outcome, of a JUnit file."""
+    found = collections.Counter()
+    for case in xml.etree.ElementTree.parse(report).iter("testcase"):
+        children = {child.tag for child in case}
+        outcome = "failed" if children & {"failure", "error"} else "skipped" if "skipped" in children else "passed"
+        # Addresses and temporary names are parts of some parametrised names.
+        name = re.sub(r"0x[0-9a-f]+|tmp\w+", "*", case.get("name", ""))
+        found[f"{case.get('classname', '')}.{name}: {outcome}"] += 1
+    return found
+
+
+def test(trial, allocator, python, modules):
+    """Runs modules; (how it went, case outcomes, modules that regrtest calls failed)."""
+    directory = trial.fresh("work")
+    report = directory / "report.xml"
+    result = allocator.run(
+        [python, "-m", "test", "-j2", "--timeout", "600", "--junit-xml", report, "--tempdir", directory, *modules],
+        env={"PYTHONMALLOC": "malloc", "HOME": str(directory), "PYTHONDONTWRITEBYTECODE": "1"}, cwd=directory,
+        sees="python3.11" if os.path.realpath(python).endswith("3.11") else os.path.basename(os.path.realpath(python)))
+    text = result.out.decode(errors="replace")
+    harness.check(report.exists(), f"no report from the tests on {allocator.name}:\n{text[-3000:]}{result.err[-3000:]}")
+    failed = re.findall(r"\d+ tests? failed:\n((?: {4}.*\n)+)", text)
+    return result, outcomes(report), set(" ".join(failed).split())
+
+
+def compare(trial, python, modules):
+    """Runs modules on both; the outcomes that only one of them has."""
+    system, expected, system_failed = test(trial, trial.system, python, modules)
+    granary, found, granary_failed = test(trial, trial.granary, python, modules)
+    harness.check(sum(expected.values()) > 10 * len(modules), f"only {sum(expected.values())} cases ran")
+    difference = sorted((expected - found) + (found - expected)) + sorted(system_failed ^ granary_failed)
+    return difference, system, granary, sum(expected.values()), system_failed
+
+
+def body(trial):
+    python = interpreter()
+    modules = installed(trial.system, python, COMMIT + (RELEASE if trial.full else []))
+    harness.check(not trial.full or len(modules) >= LEAST_MODULES_OF_A_RELEASE, f"only {len(modules)} modules installed")
+    difference, system, granary, cases, failed = compare(trial, python, modules)
+    for _ in range(2):
+        if not difference:
+            break
+        print(f"differs, runs again: {difference[:20]}")
+        suspects = [name for name in modules if any(name in line for line in difference)] or modules
+        difference, *_ = compare(trial, python, suspects)
+    harness.check(not difference, "outcomes differ:\n" + "\n".join(difference[:50]))
+    trial.done(f"{len(modules)} modules, {cases} cases, the same outcomes "
+               f"(modules that fail on both: {', '.join(sorted(failed)) or 'none'})", system, granary)
+
+
+if __name__ == "__main__":
+    sys.exit(harness.main("python3 -m test", __doc__, body))
