@@ -73,6 +73,7 @@ void Arena::post(Magazine* magazine) noexcept {
 }
 
 void Arena::drain_inbox() noexcept {
+    ScopedLock lock(inbox_mutex_);
     // ORDER: acquire, pairs with the release in post().
     Magazine* magazine = inbox_.exchange(nullptr, std::memory_order_acquire);
     while (magazine != nullptr) {
@@ -185,7 +186,7 @@ void Arena::tick(uint64_t now_ns) noexcept {
         next_age_.compare_exchange_strong(due, now_ns + kAgePeriod, std::memory_order_relaxed)) {
         age(false);
     }
-    if (pages_.has_unpurged()) pages_.decay(now_ns);
+    pages_.decay(now_ns);  // also with nothing unused (D3 of decay.hpp)
 }
 
 void Arena::age(bool all) noexcept {

@@ -10,8 +10,9 @@
 //             A2  a page's entry says "run" only while its run belongs to a bin.
 //             A3  the inbox holds at most about kInboxLimit magazines: whoever posts beyond that
 //                 drains it.
-// Locking     None of its own: bins and pages lock themselves. The inbox is a stack that is only
-//             pushed to (CAS, release) and emptied whole (exchange, acquire), so it has no ABA.
+// Locking     Bins and pages lock themselves. The inbox is a stack that is only pushed to (CAS,
+//             release) and emptied whole (exchange, acquire), so it has no ABA; inbox_mutex_ is held
+//             while it is emptied, so that a fork never finds it half-way.
 //             An arena is adopted by one thread, or shared by several; nothing here differs.
 // Source      Message queues between owners: snmalloc; here without links in user memory.
 #pragma once
@@ -75,6 +76,7 @@ public:
     void count_huge(int64_t blocks, int64_t bytes) noexcept;
 
     PageAllocator& pages() noexcept { return pages_; }
+    Mutex& inbox_mutex() noexcept { return inbox_mutex_; }
     Bin& bin(unsigned size_class) noexcept { return bins_[size_class]; }
     [[nodiscard]] size_t large_bytes() const noexcept { return large_bytes_.load(std::memory_order_relaxed); }
     /// Freed large regions that are kept with their pages used.
@@ -104,6 +106,7 @@ private:
     std::atomic<uint64_t> next_age_{0};
     std::array<Bin, kSmallClassCount> bins_;
     LargeCache large_cache_;
+    Mutex inbox_mutex_{LockRank::inbox};  // one drains at a time, and none during a fork
     alignas(GRANARY_CACHE_LINE) std::atomic<Magazine*> inbox_{nullptr};
 };
 

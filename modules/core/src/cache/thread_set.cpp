@@ -94,12 +94,14 @@ void ThreadSet::age_idle(uint64_t now_ns) noexcept {
     // Whoever is attaching or ageing already will do; nobody waits for this.
     if (!mutex_.try_lock()) return;
     ThreadState* coldest = idle_.pop_back();
+    Arena* arena = nullptr;
     if (coldest != nullptr) {
         coldest->flush();
-        coldest->arena->tick(now_ns);
+        arena = coldest->arena;
         idle_.push_front(*coldest);  // round robin; all idle ones are cold before long
     }
     mutex_.unlock();
+    if (arena != nullptr) arena->tick(now_ns);  // may purge: not under the lock that attaching needs
 }
 
 void ThreadSet::flush_idle() noexcept {

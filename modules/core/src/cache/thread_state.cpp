@@ -78,12 +78,17 @@ void* ThreadState::refill_and_pop(unsigned size_class) noexcept {
 
 void ThreadState::push(unsigned size_class, void* region) noexcept {
     detail::CacheBin& bin = bins[size_class];
-    if (bin.top.load(std::memory_order_relaxed) == bin.limit && !make_room(size_class)) {
-        arena->deallocate_one(size_class, region);
-        return;
+    void** top = bin.top.load(std::memory_order_relaxed);
+    if (GRANARY_UNLIKELY(top != nullptr && (top[-1] == region || top[-2] == region))) {
+        misuse::double_free(region, bin.size);
     }
-    void** const top = bin.top.load(std::memory_order_relaxed);
-    if (GRANARY_UNLIKELY(top[-1] == region || top[-2] == region)) misuse::double_free(region, bin.size);
+    if (top == bin.limit) {
+        if (!make_room(size_class)) {
+            arena->deallocate_one(size_class, region);
+            return;
+        }
+        top = bin.top.load(std::memory_order_relaxed);
+    }
     *top = region;
     // ORDER: release, as in deallocate().
     bin.top.store(top + 1, std::memory_order_release);

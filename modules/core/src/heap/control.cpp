@@ -11,11 +11,18 @@
 
 namespace granary::core {
 
+namespace {
+/// Twice the largest block that metadata asks for at once.
+constexpr size_t kChunksForMetadata = 2;
+}  // namespace
+
 void reclaim(ThreadState& state) noexcept {
     if (state.arena != nullptr && state.mode != ThreadState::Mode::direct) state.flush();
     g_heap.threads.flush_idle();
     for (uint32_t i = 0; i < g_heap.threads.arena_count(); ++i) arena_at(i)->purge();
     g_heap.source.purge();
+    // Under a limit on address space, all of it may be in free chunks while descriptors find none.
+    if (g_heap.metadata.take_refusal()) g_heap.source.release_address_space(kChunksForMetadata);
 }
 
 unsigned arena_count() noexcept { return g_heap.threads.arena_count(); }

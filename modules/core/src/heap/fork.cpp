@@ -20,8 +20,9 @@ void for_each_lock(Visit visit) noexcept {
     visit(g_heap.boot);
     visit(background_mutex());
     visit(g_heap.threads.mutex());
-    visit(g_heap.source.mutex());
     const uint32_t arenas = g_heap.threads.arena_count();  // fixed from here on: arena_set is held
+    for (uint32_t i = 0; i < arenas; ++i) visit(arena_at(i)->inbox_mutex());
+    visit(g_heap.source.mutex());
     for (uint32_t i = 0; i < arenas; ++i) visit(arena_at(i)->pages().mutex());
     for (uint32_t i = 0; i < arenas; ++i) {
         for (unsigned c = 0; c < kSmallClassCount; ++c) visit(arena_at(i)->bin(c).mutex());

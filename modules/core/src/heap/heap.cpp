@@ -25,6 +25,9 @@ using detail::PageKind;
 /// Between two looks at the clock's consequences.
 constexpr uint64_t kTickPeriod = 2'000'000;
 
+/// Frees that hit the cache between two looks at the clock.
+constexpr int32_t kTickFrees = 128;
+
 /// What a pointer turned out to be.
 struct Found {
     uint32_t entry = 0;
@@ -201,6 +204,12 @@ void tick(ThreadState& state) noexcept {
 }
 
 namespace detail {
+
+void tick_slow() noexcept {
+    ThreadState& state = current_thread();
+    state.countdown = kTickFrees;
+    tick(state);
+}
 
 void* allocate_slow(size_t size) noexcept {
     ThreadState& state = current_thread();

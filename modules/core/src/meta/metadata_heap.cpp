@@ -21,7 +21,10 @@ void* MetadataHeap::allocate(size_t size, size_t alignment) noexcept {
         if (memory == nullptr) {  // little is left: ask for no more than is needed
             block = base::align_up(size, page);
             memory = ops_->map(ops_->self, block);
-            if (memory == nullptr) return nullptr;
+            if (memory == nullptr) {
+                refused_.store(true, std::memory_order_relaxed);
+                return nullptr;
+            }
         }
         // SAFETY (H1): a fresh mapping, read and written only through what is handed out.
         start = reinterpret_cast<uintptr_t>(memory);
@@ -35,7 +38,11 @@ void* MetadataHeap::allocate(size_t size, size_t alignment) noexcept {
     return reinterpret_cast<void*>(start);
 }
 
-void* MetadataHeap::map(size_t size) noexcept { return ops_->map(ops_->self, size); }
+void* MetadataHeap::map(size_t size) noexcept {
+    void* memory = ops_->map(ops_->self, size);
+    if (memory == nullptr) refused_.store(true, std::memory_order_relaxed);
+    return memory;
+}
 
 size_t MetadataHeap::bytes_taken() noexcept {
     ScopedLock lock(mutex_);

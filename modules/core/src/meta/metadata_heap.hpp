@@ -7,6 +7,7 @@
 // Locking     mutex_, LockRank::metadata_heap; a leaf but for the mapping system call.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 
@@ -35,6 +36,9 @@ public:
         return static_cast<T*>(allocate(sizeof(T), alignof(T)));
     }
 
+    /// True if the OS has refused memory since the last question.
+    [[nodiscard]] bool take_refusal() noexcept { return refused_.exchange(false, std::memory_order_relaxed); }
+
     /// Bytes taken from the OS: blocks in full, mappings not (their untouched pages cost nothing).
     [[nodiscard]] size_t bytes_taken() noexcept;
 
@@ -42,6 +46,7 @@ public:
 
 private:
     Mutex mutex_{LockRank::metadata_heap};
+    std::atomic<bool> refused_{false};
     const os::PageOps* ops_ = nullptr;  // const after init
     uintptr_t cursor_ = 0;              // guarded by mutex_
     uintptr_t end_ = 0;                 // guarded by mutex_

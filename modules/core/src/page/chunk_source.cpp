@@ -13,6 +13,9 @@
 namespace granary::core {
 
 namespace {
+/// A span is half of what is reserved already, within these bounds: few mappings, and under a limit
+/// on address space never most of it.
+constexpr size_t kSmallestSpan = 8 * 1024 * 1024;
 constexpr size_t kLargestSpan = 256 * 1024 * 1024;
 /// How many ranges of the class below the wanted one are looked at before a larger class is split.
 constexpr int kNearFits = 4;
@@ -91,7 +94,6 @@ bool ChunkSource::take_fresh_locked(size_t chunks, size_t alignment, ChunkRange&
         if (!grow_span_locked(bytes, alignment)) return false;
         base = base::align_up(span_cursor_, alignment);
     }
-    if (!page_map_->cover(span_cursor_, base + bytes - span_cursor_, *metadata_)) return false;
     // Chunks skipped for alignment are committed with the rest, so that C3 holds for them too.
     if (!ops_->commit(ops_->self, base::pointer_at(span_cursor_), base + bytes - span_cursor_)) return false;
     const uintptr_t skipped = span_cursor_;
@@ -106,7 +108,8 @@ bool ChunkSource::grow_span_locked(size_t bytes, size_t alignment) noexcept {
     const size_t slack = alignment > kChunkSize ? alignment : 0;
     size_t wanted = 0;
     if (base::add_overflows(bytes, slack + kChunkSize, wanted)) return false;
-    size_t span = std::max(next_span_, bytes + slack);
+    size_t span = base::align_up(std::clamp(reserved_ / 2, kSmallestSpan, kLargestSpan), kChunkSize);
+    span = std::max(span, bytes + slack);
     void* memory = nullptr;
     size_t reserved = 0;
     for (;;) {
@@ -131,19 +134,20 @@ bool ChunkSource::grow_span_locked(size_t bytes, size_t alignment) noexcept {
     const uintptr_t aligned_end = base::align_down(end, kChunkSize);
     if (aligned > start) ops_->release(ops_->self, memory, aligned - start);
     if (end > aligned_end) ops_->release(ops_->self, base::pointer_at(aligned_end), end - aligned_end);
-    if (!detail::is_mappable(aligned_end - 1)) {
+    // Its leaves now: later there might be no room for them beside it.
+    if (!page_map_->cover(aligned, aligned_end - aligned, *metadata_)) {
         ops_->release(ops_->self, base::pointer_at(aligned), aligned_end - aligned);
         return false;
     }
     // What is left of the old span stays usable, unless its pages cannot be had.
-    if (span_cursor_ < span_end_ && page_map_->cover(span_cursor_, span_end_ - span_cursor_, *metadata_) &&
+    if (span_cursor_ < span_end_ &&
         ops_->commit(ops_->self, base::pointer_at(span_cursor_), span_end_ - span_cursor_)) {
         insert_locked(span_cursor_, (span_end_ - span_cursor_) >> kChunkShift, PageState::retained);
     }
     span_cursor_ = aligned;
     span_end_ = aligned_end;
     if (lowest_ == 0 || aligned < lowest_) lowest_ = aligned;
-    if (next_span_ < kLargestSpan) next_span_ *= 2;
+    reserved_ += aligned_end - aligned;
     return true;
 }
 
@@ -292,6 +296,32 @@ size_t ChunkSource::purge_to(PageState from, size_t keep_chunks, bool lazily) no
         purged += bytes;
     }
     return purged;
+}
+
+void ChunkSource::release_address_space(size_t chunks) noexcept {
+    ScopedLock lock(mutex_);
+    // The unused end of the span first: it makes no hole.
+    const size_t spare = std::min(chunks << kChunkShift, span_end_ - span_cursor_);
+    if (spare > 0 && ops_->release(ops_->self, base::pointer_at(span_end_ - spare), spare)) {
+        span_end_ -= spare;
+        reserved_ -= spare;
+        chunks -= spare >> kChunkShift;
+    }
+    FreeSet& set = free_[index_of(PageState::retained)];
+    while (chunks > 0) {
+        const size_t bucket = set.nonempty.find_first_set();
+        if (bucket == kBuckets) return;
+        Extent* extent = set.buckets[bucket].front();
+        const uintptr_t base = extent->base;
+        const size_t taken = std::min(chunks, chunks_of(*extent));
+        split_locked(extent, base, taken);
+        if (!ops_->release(ops_->self, base::pointer_at(base), taken << kChunkShift)) {
+            insert_locked(base, taken, PageState::retained);
+            return;
+        }
+        reserved_ -= taken << kChunkShift;
+        chunks -= taken;
+    }
 }
 
 size_t ChunkSource::free_bytes(PageState state) noexcept {

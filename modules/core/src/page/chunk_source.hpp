@@ -6,7 +6,8 @@
 // Owns        The span being consumed; free ranges of chunks by state, dirty ▸ muzzy ▸ retained.
 // Invariants  C1  neighbouring free ranges of one state are merged, except while one is being purged.
 //             C2  a free range's first and last chunk slots in the page map lead to its extent.
-//             C3  every chunk that was ever handed out stays committed; retained ones read zero.
+//             C3  every chunk that was ever handed out stays committed, until its addresses are
+//                 released; retained ones read zero.
 // Locking     mutex_, LockRank::chunk_source; released around purging system calls.
 // Cost        take/give O(1) but for the merge and a bounded search; one system call per fresh range.
 #pragma once
@@ -68,6 +69,9 @@ public:
     /// Purges everything that is free. Returns bytes given back.
     size_t purge() noexcept;
 
+    /// Unmaps up to `chunks` retained chunks: address space that metadata may then have.
+    void release_address_space(size_t chunks) noexcept;
+
     [[nodiscard]] bool has_unpurged() const noexcept {
         return free_chunks_[0].load(std::memory_order_relaxed) + free_chunks_[1].load(std::memory_order_relaxed) != 0;
     }
@@ -108,7 +112,7 @@ private:
     uintptr_t span_cursor_ = 0;
     uintptr_t span_end_ = 0;
     uintptr_t lowest_ = 0;  // of all spans: the next one is asked for right below
-    size_t next_span_ = 8 * 1024 * 1024;
+    size_t reserved_ = 0;  // bytes of all spans
     Decay dirty_decay_;
     Decay muzzy_decay_;
     PurgeCounters dirty_purges_;

@@ -250,8 +250,7 @@ TEST_F(ChunkSourceTest, SizesThatNoMachineHasAreRefused) {
 }
 
 TEST_F(ChunkSourceTest, ASmallerSpanDoesWhenALargeOneIsRefused) {
-    take(1);
-    for (int i = 0; i < 3; ++i) take(1);
+    take(64);  // the next span would be half of this: several halvings above one chunk
     fake.fail_after(PageCall::reserve, 0, 3);
     while (fake.failures() < 3) take(1);
     fake.heal();
