@@ -102,13 +102,6 @@ constexpr size_t kNoAlignment = 0;
     }
 }
 
-[[nodiscard]] inline void* missed(size_t /*size*/) noexcept { return nullptr; }
-
-/// The hit alone; PERF: leaves the miss to a call in tail position, which may throw.
-[[nodiscard]] GRANARY_ALWAYS_INLINE void* allocate_hit(size_t size) noexcept {
-    return core::allocate<missed>(size);
-}
-
 [[nodiscard]] GRANARY_NOINLINE void* new_miss(size_t size) {
     void* const region = core::detail::allocate_slow(size);
     return GRANARY_LIKELY(region != nullptr) ? region : new_or_throw(kNoAlignment, size);
@@ -120,13 +113,11 @@ constexpr size_t kNoAlignment = 0;
 }
 
 GRANARY_ALWAYS_INLINE void* new_entry(size_t size) {
-    void* const region = allocate_hit(size);
-    return GRANARY_LIKELY(region != nullptr) ? region : new_miss(size);
+    return core::allocate<new_miss>(size);
 }
 
 GRANARY_ALWAYS_INLINE void* new_entry(size_t size, const std::nothrow_t& /*tag*/) noexcept {
-    void* const region = allocate_hit(size);
-    return GRANARY_LIKELY(region != nullptr) ? region : new_miss_nothrow(size);
+    return core::allocate<new_miss_nothrow>(size);
 }
 
 GRANARY_ALWAYS_INLINE void* new_entry(size_t size, std::align_val_t alignment) {

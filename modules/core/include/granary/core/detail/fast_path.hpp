@@ -65,8 +65,8 @@ GRANARY_NOINLINE void tick_slow() noexcept;
 ///
 /// @tparam Slow  what to call on a miss; capi passes one that sets errno.
 /// @return       nullptr if out of memory or size > kMaxSize.
-template <void* (*Slow)(size_t) noexcept = detail::allocate_slow>
-[[nodiscard]] GRANARY_ALWAYS_INLINE void* allocate(size_t size) noexcept {
+template <auto Slow = detail::allocate_slow>
+[[nodiscard]] GRANARY_ALWAYS_INLINE void* allocate(size_t size) noexcept(noexcept(Slow(size))) {
     if (GRANARY_UNLIKELY(size > kLowMax)) return Slow(size);
     detail::CacheBin& bin = detail::t_cache->bins[low_class(size)];
     void** const top = bin.top.load(std::memory_order_relaxed);
