@@ -230,21 +230,25 @@ void ThreadState::flush() noexcept {
 void ThreadState::repair_after_fork() noexcept {
     const uint8_t what = transition.load(std::memory_order_relaxed);
     transition.store(0, std::memory_order_relaxed);
-    if (what == 0) return;
-    // At most a magazine's regions are lost, and only in the child.
-    spare = nullptr;
-    spare_count = 0;
-    if (what != kOutboxTransition) {
-        uninstall(what - 1U);
-        return;
+    if (what != 0) {
+        // At most a magazine's regions are lost, and only in the child.
+        spare = nullptr;
+        spare_count = 0;
+        if (what != kOutboxTransition) uninstall(what - 1U);
     }
+    // A send that was interrupted has counted its region, and perhaps not yet its bytes.
+    pending_bytes = 0;
     for (auto& set : outbox) {
         for (OutboxSlot& slot : set) {
-            slot.key = 0;
-            slot.magazine.store(nullptr, std::memory_order_relaxed);
+            Magazine* magazine = slot.magazine.load(std::memory_order_relaxed);
+            if (what == kOutboxTransition) {
+                slot.key = 0;
+                slot.magazine.store(nullptr, std::memory_order_relaxed);
+            } else if (magazine != nullptr) {
+                pending_bytes += magazine->size() * kSizeClasses[magazine->size_class].size;
+            }
         }
     }
-    pending_bytes = 0;
 }
 
 size_t ThreadState::cached(unsigned size_class) const noexcept {

@@ -215,6 +215,14 @@ TEST_F(ThreadStateTest, T3_AnOutboxThatWasBeingRewrittenIsDropped) {
     EXPECT_EQ(pending(own), 1U);
 }
 
+TEST_F(ThreadStateTest, T3_ASendThatHadNotCountedItsBytesIsCounted) {
+    for (void* region : pop(other, 3)) own.send(other.arena->index(), kClass, region);
+    own.pending_bytes -= 256;  // the last store of the third send
+    own.repair_after_fork();
+    EXPECT_EQ(own.pending_bytes, 3 * 256U);
+    own.check_invariants();
+}
+
 TEST_F(ThreadStateTest, TransitionsEndWithTheirOperation) {
     for (void* region : pop(own, 3 * capacity())) own.push(kClass, region);
     for (void* region : pop(other, 100)) own.send(other.arena->index(), kClass, region);
