@@ -35,6 +35,9 @@ void for_each_lock(Visit visit) noexcept {
 }  // namespace
 
 void fork_prepare() noexcept {
+    // Another library's handler may allocate before the locks are released: this thread's arena
+    // must exist by then, or fork_parent() would release locks that were never taken.
+    static_cast<void>(current_thread());
     for_each_lock([](Mutex& mutex) { static_cast<void>(mutex.lock()); });
     set_forking_thread(true);
 }

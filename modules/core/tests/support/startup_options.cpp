@@ -1,20 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //
-// startup_options.cpp — the options with which the process-wide heap of these tests starts.
-//
-// Role        No purging by the real clock, so that counts are repeatable; few arenas, so that
-//             tests with more threads than that share them.
-#include "granary/core/lifecycle.hpp"
+// startup_options.cpp — supplies load_startup_options() to the core of these tests.
 #include "support/startup_options.hpp"
+
+#include "granary/core/lifecycle.hpp"
 
 namespace granary::core {
 
-HeapOptions load_startup_options() noexcept {
+namespace tests {
+
+namespace {
+constexpr HeapOptions repeatable() {
     HeapOptions options;
     options.dirty_decay_ms = -1;
-    options.muzzy_decay_ms = 0;
-    options.arena_limit = tests::kArenaLimit;
+    options.arena_limit = kArenaLimit;
     return options;
 }
+constinit HeapOptions g_options = repeatable();
+}  // namespace
+
+HeapOptions& startup_options() { return g_options; }
+
+}  // namespace tests
+
+HeapOptions load_startup_options() noexcept { return tests::startup_options(); }
 
 }  // namespace granary::core

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//
+// fork_test.cpp — children of busy processes, and fork handlers that allocate.
+#include <sys/wait.h>
+#include <unistd.h>
+#include <atomic>
+#include <thread>
+#include <vector>
+
+#include <granary/base/prng.hpp>
+#include <gtest/gtest.h>
+
+#include "granary/core/lifecycle.hpp"
+#include "support/heap_fixture.hpp"
+
+namespace granary::core {
+namespace {
+
+using tests::kMiB;
+
+class Fork : public tests::HeapFixture {
+protected:
+    static void SetUpTestSuite() {
+        static bool registered = false;
+        if (!registered) register_process_hooks();
+        registered = true;
+    }
+
+    /// Runs `body` in a child; true if it ended well.
+    template <class Body>
+    static bool child_succeeds(Body body) {
+        const pid_t child = fork();
+        if (child == 0) _exit(body() ? 0 : 1);
+        int status = 0;
+        return child > 0 && waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+    }
+};
+
+TEST_F(Fork, TheChildHasTheParentsRegionsAndItsOwn) {
+    std::vector<void*> regions;
+    for (unsigned i = 0; i < 500; ++i) {
+        regions.push_back(allocate(i * 40));
+        tests::fill(regions.back(), i * 40, i);
+    }
+    void* const huge = allocate(3 * kMiB);
+    tests::fill(huge, 3 * kMiB, 1);
+    EXPECT_TRUE(child_succeeds([&] {
+        for (unsigned i = 0; i < 500; ++i) {
+            if (!tests::keeps(regions[i], i * 40, i)) return false;
+            deallocate(regions[i]);
+        }
+        if (!tests::keeps(huge, 3 * kMiB, 1)) return false;
+        deallocate(huge);
+        for (size_t i = 0; i < 500; ++i) deallocate(allocate(i * 100));
+        check_invariants();
+        purge_all();
+        check_invariants();
+        return true;
+    }));
+    for (unsigned i = 0; i < 500; ++i) {
+        ASSERT_TRUE(tests::keeps(regions[i], i * 40, i));
+        deallocate(regions[i]);
+    }
+    deallocate(huge);
+}
+
+/// Threads are everywhere in the allocator when the fork happens; the child must be able to do
+/// everything, with the caches of threads that it does not have.
+TEST_F(Fork, AChildOfABusyProcessWorks) {
+    std::atomic<bool> stop{false};
+    std::atomic<void*> passed{nullptr};
+    std::vector<std::thread> team;
+    for (unsigned t = 0; t < 4; ++t) {
+        team.emplace_back([&, t] {
+            base::Prng prng(t);
+            std::vector<void*> mine;
+            while (!stop.load(std::memory_order_relaxed)) {
+                if (mine.size() < 300 && prng.below(2) == 0) {
+                    mine.push_back(allocate(prng.below(8) == 0 ? prng.below(200'000) : prng.below(3000)));
+                } else if (!mine.empty()) {
+                    // ORDER: acq_rel; the region's contents go with it.
+                    deallocate(passed.exchange(mine.back(), std::memory_order_acq_rel));
+                    mine.pop_back();
+                }
+                if (prng.below(3000) == 0) purge_all();
+            }
+            for (void* region : mine) deallocate(region);
+        });
+    }
+    for (int i = 0; i < 40; ++i) {
+        ASSERT_TRUE(child_succeeds([] {
+            std::vector<void*> regions;
+            for (size_t n = 0; n < 300; ++n) {
+                regions.push_back(allocate(n * 50));
+                if (regions.back() == nullptr) return false;
+                tests::fill(regions.back(), n * 50, static_cast<unsigned>(n));
+            }
+            for (size_t n = 0; n < 300; ++n) {
+                if (!tests::keeps(regions[n], n * 50, static_cast<unsigned>(n))) return false;
+                deallocate(regions[n]);
+            }
+            deallocate(allocate(3 * kMiB));
+            check_invariants();
+            purge_all();
+            check_invariants();
+            return true;
+        })) << "fork " << i;
+    }
+    stop.store(true, std::memory_order_relaxed);
+    for (std::thread& thread : team) thread.join();
+    deallocate(passed.load(std::memory_order_relaxed));
+}
+
+TEST_F(Fork, OnlyTheForkingThreadIsAttachedInTheChild) {
+    std::atomic<bool> attached{false};
+    std::atomic<bool> stop{false};
+    std::thread other([&] {
+        deallocate(allocate(10));
+        attached.store(true, std::memory_order_release);
+        while (!stop.load(std::memory_order_acquire)) std::this_thread::yield();
+    });
+    while (!attached.load(std::memory_order_acquire)) std::this_thread::yield();
+    deallocate(allocate(10));
+    EXPECT_GE(tests::snapshot()->threads, 2U);
+    EXPECT_TRUE(child_succeeds([] { return tests::snapshot()->threads == 1; }));
+    stop.store(true, std::memory_order_release);
+    other.join();
+}
+
+TEST_F(Fork, AChildMayForkAgain) {
+    EXPECT_TRUE(child_succeeds([] {
+        deallocate(allocate(100));
+        return child_succeeds([] {
+            deallocate(allocate(100));
+            check_invariants();
+            return true;
+        });
+    }));
+}
+
+/// What runs between fork_prepare and fork_parent are other libraries' handlers.
+TEST_F(Fork, TheForkingThreadMayAllocateWhileItHoldsAllLocks) {
+    void* const before = allocate(100);
+    fork_prepare();
+    std::vector<void*> regions;
+    for (size_t i = 0; i < 2000; ++i) regions.push_back(allocate(i * 30));
+    void* const huge = allocate(5 * kMiB);
+    deallocate(before);
+    for (size_t i = 0; i < regions.size(); i += 2) deallocate(regions[i]);
+    fork_parent();
+    for (size_t i = 1; i < regions.size(); i += 2) deallocate(regions[i]);
+    deallocate(huge);
+    check_invariants();
+}
+
+TEST_F(Fork, AThreadMayMakeItsFirstAllocationWhileItForks) {
+    std::thread([] {
+        fork_prepare();
+        void* const region = allocate(100);
+        fork_parent();
+        deallocate(region);
+        for (size_t i = 0; i < 500; ++i) deallocate(allocate(i * 100));
+        purge_all();
+        check_invariants();
+    }).join();
+    // And another one finds every lock free.
+    std::thread([] { deallocate(allocate(100)); }).join();
+}
+
+}  // namespace
+}  // namespace granary::core
