@@ -149,7 +149,7 @@ void ThreadState::give_empty(Magazine* magazine) noexcept {
 void ThreadState::send(uint32_t owner_arena, unsigned size_class, void* region) noexcept {
     const uint32_t key = outbox_key(owner_arena, size_class);
     for (OutboxSlot& slot : outbox[outbox_set(key)]) {
-        if (slot.key != key) continue;
+        if (slot.key.load(std::memory_order_relaxed) != key) continue;
         Magazine* magazine = slot.magazine.load(std::memory_order_relaxed);
         const uint32_t count = magazine->size();
         void** const top = magazine->first() + count;
@@ -174,7 +174,7 @@ void ThreadState::send(uint32_t owner_arena, unsigned size_class, void* region) 
 void ThreadState::send_slow(uint32_t key, unsigned size_class, void* region) noexcept {
     auto& set = outbox[outbox_set(key)];
     const uint32_t owner_arena = (key - 1) >> 8;
-    if (set[1].key != 0) post(set[1]);
+    if (set[1].key.load(std::memory_order_relaxed) != 0) post(set[1]);
     {
         const Transition rewriting(transition, kOutboxTransition);
         Magazine* magazine = take_empty();
@@ -186,9 +186,9 @@ void ThreadState::send_slow(uint32_t key, unsigned size_class, void* region) noe
         magazine->size_class = static_cast<uint8_t>(size_class);
         magazine->first()[0] = region;
         magazine->set_size(1);
-        set[1].key = set[0].key;
+        set[1].key.store(set[0].key.load(std::memory_order_relaxed), std::memory_order_relaxed);
         set[1].magazine.store(set[0].magazine.load(std::memory_order_relaxed), std::memory_order_relaxed);
-        set[0].key = key;
+        set[0].key.store(key, std::memory_order_relaxed);
         set[0].magazine.store(magazine, std::memory_order_relaxed);
         pending_bytes += kSizeClasses[size_class].size;
     }
@@ -198,7 +198,7 @@ void ThreadState::send_slow(uint32_t key, unsigned size_class, void* region) noe
 void ThreadState::post(OutboxSlot& slot) noexcept {
     const Transition rewriting(transition, kOutboxTransition);
     Magazine* magazine = slot.magazine.load(std::memory_order_relaxed);
-    slot.key = 0;
+    slot.key.store(0, std::memory_order_relaxed);
     slot.magazine.store(nullptr, std::memory_order_relaxed);
     pending_bytes -= magazine->size() * kSizeClasses[magazine->size_class].size;
     arena_at(magazine->arena)->post(magazine);
@@ -207,7 +207,7 @@ void ThreadState::post(OutboxSlot& slot) noexcept {
 void ThreadState::post_all() noexcept {
     for (auto& set : outbox) {
         for (OutboxSlot& slot : set) {
-            if (slot.key != 0) post(slot);
+            if (slot.key.load(std::memory_order_relaxed) != 0) post(slot);
         }
     }
 }
@@ -242,7 +242,7 @@ void ThreadState::repair_after_fork() noexcept {
         for (OutboxSlot& slot : set) {
             Magazine* magazine = slot.magazine.load(std::memory_order_relaxed);
             if (what == kOutboxTransition) {
-                slot.key = 0;
+                slot.key.store(0, std::memory_order_relaxed);
                 slot.magazine.store(nullptr, std::memory_order_relaxed);
             } else if (magazine != nullptr) {
                 pending_bytes += magazine->size() * kSizeClasses[magazine->size_class].size;
@@ -263,8 +263,10 @@ size_t ThreadState::cached(unsigned size_class) const noexcept {
 void ThreadState::add_outbox(std::array<size_t, kSmallClassCount>& sums) const noexcept {
     for (const auto& set : outbox) {
         for (const OutboxSlot& slot : set) {
-            const Magazine* magazine = slot.magazine.load(std::memory_order_acquire);
-            if (magazine != nullptr) sums[magazine->size_class] += magazine->size();
+            // The class is in the key: a magazine's own is plain, and may be somebody else's by now.
+            const uint32_t key = slot.key.load(std::memory_order_relaxed);
+            const Magazine* magazine = slot.magazine.load(std::memory_order_relaxed);
+            if (key != 0 && magazine != nullptr) sums[(key - 1) & 0xff] += magazine->size();
         }
     }
 }
@@ -285,7 +287,7 @@ void ThreadState::check_invariants() const noexcept {
     for (const auto& set : outbox) {
         for (const OutboxSlot& slot : set) {
             const Magazine* magazine = slot.magazine.load(std::memory_order_relaxed);
-            GRANARY_CHECK((magazine != nullptr) == (slot.key != 0), "outbox: key without magazine [T2]");
+            GRANARY_CHECK((magazine != nullptr) == (slot.key.load(std::memory_order_relaxed) != 0), "outbox: key without magazine [T2]");
             if (magazine != nullptr) pending += magazine->size() * kSizeClasses[magazine->size_class].size;
         }
     }

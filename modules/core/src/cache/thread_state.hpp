@@ -60,7 +60,7 @@ struct ThreadState : detail::CacheView {
     static constexpr uint32_t kOutboxBytes = 16 * 1024;
     struct OutboxSlot {
         std::atomic<Magazine*> magazine{nullptr};
-        uint32_t key = 0;  ///< arena and class, plus one
+        std::atomic<uint32_t> key{0};  ///< arena and class, plus one; atomic for statistics, like the magazine
     };
     std::array<std::array<OutboxSlot, kOutboxWays>, kOutboxSets> outbox{};
 
