@@ -45,7 +45,7 @@ TEST_F(ChunkSourceTest, TheFirstChunkReservesLittleAndCommitsOnlyItself) {
 
 TEST_F(ChunkSourceTest, SpansGrowSoThatTheSystemIsAskedSeldom) {
     for (int i = 0; i < 512; ++i) take(1);
-    EXPECT_LE(fake.calls(PageCall::reserve), 16U);
+    EXPECT_LE(fake.calls(PageCall::reserve), 20U) << "8 MiB doubling to 256 MiB, some asked for twice";
 }
 
 TEST_F(ChunkSourceTest, AGivenRangeIsTakenAgainBeforeFreshOnes) {

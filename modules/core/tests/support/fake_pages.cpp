@@ -9,6 +9,8 @@
 #include <granary/base/bits.hpp>
 #include <gtest/gtest.h>
 
+#include "granary/core/size_class.hpp"
+
 namespace granary::core::tests {
 
 namespace {
@@ -26,6 +28,10 @@ const char* name_of(PageCall call) {
 }
 
 FakePages::FakePages() {
+    void* const space = kernel().reserve(kernel().self, nullptr, kSpace);
+    EXPECT_NE(space, nullptr);
+    space_ = base::address_of(space);
+    lowest_ = base::align_down(space_ + kSpace, kChunkSize) - kChunkSize;  // no neighbours
     ops_.self = this;
     ops_.reserve = [](void* self, void* hint, size_t size) noexcept { return fake(self).reserve(hint, size); };
     ops_.release = [](void* self, void* at, size_t size) noexcept { return fake(self).release(at, size); };
@@ -41,12 +47,7 @@ FakePages::FakePages() {
     ops_.map = [](void* self, size_t size) noexcept { return fake(self).map(size); };
 }
 
-FakePages::~FakePages() {
-    for (const auto& [base, region] : books_) {
-        if (region.state == State::mapped) continue;  // F1
-        kernel().release(kernel().self, base::pointer_at(base), region.end - base);
-    }
-}
+FakePages::~FakePages() { kernel().release(kernel().self, base::pointer_at(space_), kSpace); }
 
 void FakePages::fail_after(PageCall call, size_t n, size_t times) {
     const std::lock_guard lock(mutex_);
@@ -162,9 +163,18 @@ void* FakePages::reserve(void* hint, size_t size) {
     const std::lock_guard lock(mutex_);
     EXPECT_TRUE(base::is_aligned(base::address_of(hint) | size, os::page_size())) << "reserve";
     if (refuses_locked(PageCall::reserve)) return nullptr;
-    void* const memory = kernel().reserve(kernel().self, hint, size);
-    if (memory != nullptr) note_locked(base::address_of(memory), size, State::reserved);
-    return memory;
+    const uintptr_t bottom = space_ + 2 * kChunkSize;
+    if (lowest_ < bottom || lowest_ - bottom < size) return nullptr;
+    uintptr_t base = lowest_ - size;
+    if (hint != nullptr) {
+        const uintptr_t wanted = base::address_of(hint);
+        const bool is_free = wanted >= bottom && wanted + size <= lowest_;
+        // Now and then something else has the place: a page lies in the way.
+        base = is_free && ++hints_ % 3 != 0 ? wanted : base - os::page_size();
+    }
+    lowest_ = base;
+    note_locked(base, size, State::reserved);
+    return base::pointer_at(base);
 }
 
 bool FakePages::release(void* address, size_t size) {
@@ -172,6 +182,7 @@ bool FakePages::release(void* address, size_t size) {
     expect_locked("release", base::address_of(address), size, State::reserved, State::committed);
     if (refuses_locked(PageCall::release)) return false;
     note_locked(base::address_of(address), size, State::released);
+    if (base::address_of(address) == lowest_) lowest_ += size;
     return kernel().decommit(kernel().self, address, size);
 }
 

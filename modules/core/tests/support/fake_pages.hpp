@@ -3,9 +3,10 @@
 // fake_pages.hpp — os::PageOps over real memory that keeps books, finds misuse and fails on demand.
 //
 // Role        The floor under tests of meta/, page/ and arena/.
-// Owns        books_: the state of every page that was ever reserved or mapped through it.
-// Invariants  F1  no address is handed out twice while the fake lives; what map() gave stays mapped
-//                 even longer, because the leaves of the process's page map are among it.
+// Owns        Address space of its own, kSpace bytes, so that nobody else's chunks are neighbours;
+//             books_: the state of every page that was ever reserved or mapped through it.
+// Invariants  F1  what map() gave stays mapped even when the fake is gone, because the leaves of the
+//                 process's page map are among it.
 //             F2  a call that breaks the contract of pages.hpp is a test failure: release or purge
 //                 of what is not there, commit of what is not reserved, unaligned ranges.
 //             F3  memory that is not committed cannot be touched (PROT_NONE).
@@ -92,10 +93,15 @@ private:
     bool move(void* from, void* to, size_t size);
     void* map(size_t size);
 
-    os::PageOps ops_;
+    static constexpr size_t kSpace = size_t{16} << 30;
+
+    os::PageOps ops_{};
+    uintptr_t space_ = 0;  // const after the constructor
     std::mutex mutex_;
     // Guarded by mutex_.
     Books books_;
+    uintptr_t lowest_ = 0;  // reserved so far; like the kernel, it goes downwards
+    size_t hints_ = 0;
     std::array<Failing, kPageCalls> failing_{};
     std::array<size_t, kPageCalls> calls_{};
     size_t failures_ = 0;
