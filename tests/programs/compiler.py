@@ -11,6 +11,7 @@ import harness
 
 # What a commit compiles; a release compiles every source of modules/.
 FEW = 4
+CLANG_ONLY = ("-Wthread-safety", "-Wglobal-", "-Wexit-")
 
 
 def commands(build):
@@ -24,7 +25,7 @@ def commands(build):
             continue
         words = shlex.split(entry["command"])
         # Flags of another compiler would not be understood; what granary itself needs stays.
-        words = ["g++"] + [word for word in words[1:] if not word.startswith(("-Wthread-safety", "-Wglobal-", "-Wexit-"))]
+        words = ["g++"] + [word for word in words[1:] if not word.startswith(CLANG_ONLY)]
         seen.setdefault(source, (entry["directory"], words))
     return sorted((source, directory, words) for source, (directory, words) in seen.items())
 

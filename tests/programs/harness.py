@@ -117,7 +117,8 @@ class Allocator:
         result = self.run(words, **options)
         if result.code != 0:
             command = " ".join(str(word) for word in words)[:200]
-            raise Failure(f"{command} on {self.name}: exit code {result.code}\n{result.err.decode(errors='replace')[-3000:]}")
+            message = result.err.decode(errors="replace")[-3000:]
+            raise Failure(f"{command} on {self.name}: exit code {result.code}\n{message}")
         return result
 
 

@@ -50,9 +50,11 @@ class Server:
         return (self.directory / "log").read_text(encoding="utf-8", errors="replace")[-2000:]
 
     def ask(self, *words, may_fail=False):
-        answer = subprocess.run([str(word) for word in (*self.cli, *words)], capture_output=True, text=True, check=False)
+        command = [str(word) for word in (*self.cli, *words)]
+        answer = subprocess.run(command, capture_output=True, text=True, check=False)
         text = answer.stdout.strip()
-        harness.check(may_fail or (answer.returncode == 0 and not text.startswith("ERR")), f"{words}: {text}\n{self.log()}")
+        good = answer.returncode == 0 and not text.startswith("ERR")
+        harness.check(good or may_fail, f"{words}: {text}\n{self.log()}")
         return text
 
     def info(self, field):
