@@ -112,9 +112,7 @@ constexpr size_t kNoAlignment = 0;
     return GRANARY_LIKELY(region != nullptr) ? region : new_or_null(kNoAlignment, size);
 }
 
-GRANARY_ALWAYS_INLINE void* new_entry(size_t size) {
-    return core::allocate<new_miss>(size);
-}
+GRANARY_ALWAYS_INLINE void* new_entry(size_t size) { return core::allocate<new_miss>(size); }
 
 GRANARY_ALWAYS_INLINE void* new_entry(size_t size, const std::nothrow_t& /*tag*/) noexcept {
     return core::allocate<new_miss_nothrow>(size);
@@ -158,8 +156,12 @@ GRANARY_EXPORT void* operator new(size_t size, const std::nothrow_t& tag) noexce
 GRANARY_EXPORT void* operator new[](size_t size, const std::nothrow_t& tag) noexcept { return new_entry(size, tag); }
 GRANARY_EXPORT void* operator new(size_t size, std::align_val_t alignment) { return new_entry(size, alignment); }
 GRANARY_EXPORT void* operator new[](size_t size, std::align_val_t alignment) { return new_entry(size, alignment); }
-GRANARY_EXPORT void* operator new(size_t size, std::align_val_t alignment, const std::nothrow_t& tag) noexcept { return new_entry(size, alignment, tag); }
-GRANARY_EXPORT void* operator new[](size_t size, std::align_val_t alignment, const std::nothrow_t& tag) noexcept { return new_entry(size, alignment, tag); }
+GRANARY_EXPORT void* operator new(size_t size, std::align_val_t alignment, const std::nothrow_t& tag) noexcept {
+    return new_entry(size, alignment, tag);
+}
+GRANARY_EXPORT void* operator new[](size_t size, std::align_val_t alignment, const std::nothrow_t& tag) noexcept {
+    return new_entry(size, alignment, tag);
+}
 
 GRANARY_EXPORT void operator delete(void* p) noexcept { deallocate(p); }
 GRANARY_EXPORT void operator delete[](void* p) noexcept { deallocate(p); }
@@ -171,6 +173,10 @@ GRANARY_EXPORT void operator delete(void* p, std::align_val_t) noexcept { deallo
 GRANARY_EXPORT void operator delete[](void* p, std::align_val_t) noexcept { deallocate(p); }
 GRANARY_EXPORT void operator delete(void* p, std::align_val_t, const std::nothrow_t&) noexcept { deallocate(p); }
 GRANARY_EXPORT void operator delete[](void* p, std::align_val_t, const std::nothrow_t&) noexcept { deallocate(p); }
-GRANARY_EXPORT void operator delete(void* p, size_t size, std::align_val_t alignment) noexcept { delete_entry(p, size, alignment); }
-GRANARY_EXPORT void operator delete[](void* p, size_t size, std::align_val_t alignment) noexcept { delete_entry(p, size, alignment); }
+GRANARY_EXPORT void operator delete(void* p, size_t size, std::align_val_t alignment) noexcept {
+    delete_entry(p, size, alignment);
+}
+GRANARY_EXPORT void operator delete[](void* p, size_t size, std::align_val_t alignment) noexcept {
+    delete_entry(p, size, alignment);
+}
 // clang-format on

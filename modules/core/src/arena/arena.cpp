@@ -21,7 +21,8 @@ constexpr uint64_t kAgePeriod = 500'000'000;
 constexpr size_t kParkedWorthTaking = 512 * 1024;
 }  // namespace
 
-Arena::Arena(uint32_t index, ChunkSource& source, MetadataHeap& metadata, MagazinePool& magazines) noexcept
+Arena::Arena(uint32_t index, ChunkSource& source, MetadataHeap& metadata,
+             MagazinePool& magazines) noexcept
     : index_(index), magazines_(magazines), pages_(source, metadata, index) {
     for (unsigned c = 0; c < kSmallClassCount; ++c) bins_[c].bind(c, owner_key());
 }
@@ -32,11 +33,14 @@ Magazine* Arena::refill(unsigned size_class, Magazine* empty) noexcept {
     empty->size_class = static_cast<uint8_t>(size_class);
     // What others freed is warmer than the bitmaps, and must not pile up.
     // ORDER: relaxed; a post that is missed now is found at the next refill.
-    if (inbox_.load(std::memory_order_relaxed) != nullptr) drain_inbox();
+    if (inbox_.load(std::memory_order_relaxed) != nullptr)
+        drain_inbox();
     for (;;) {
-        if (Magazine* filled = bin.refill(empty)) return filled;
+        if (Magazine* filled = bin.refill(empty))
+            return filled;
         Extent* run = make_run(size_class);
-        if (run == nullptr) return nullptr;
+        if (run == nullptr)
+            return nullptr;
         if (!bin.adopt(run)) {  // another thread of a shared arena was faster
             PageMap::clear_entries(run->base, run->bytes >> kPageShift);
             pages_.release(run, 0);
@@ -68,8 +72,10 @@ void Arena::post(Magazine* magazine) noexcept {
         magazine->next = head;
         magazine->depth.store(depth, std::memory_order_relaxed);
         // ORDER: release, pairs with the acquire in drain_inbox(): slots and next are seen there.
-    } while (!inbox_.compare_exchange_weak(head, magazine, std::memory_order_release, std::memory_order_relaxed));
-    if (depth > kInboxLimit) drain_inbox();  // A3
+    } while (!inbox_.compare_exchange_weak(head, magazine, std::memory_order_release,
+                                           std::memory_order_relaxed));
+    if (depth > kInboxLimit)
+        drain_inbox();  // A3
 }
 
 void Arena::drain_inbox() noexcept {
@@ -79,45 +85,53 @@ void Arena::drain_inbox() noexcept {
     while (magazine != nullptr) {
         Magazine* next = magazine->next;
         magazine->next = nullptr;
-        if (Magazine* empty = park(magazine)) magazines_.give(empty);
+        if (Magazine* empty = park(magazine))
+            magazines_.give(empty);
         magazine = next;
     }
 }
 
 Extent* Arena::make_run(unsigned size_class) noexcept {
     Extent* run = allocate_pages(kSizeClasses[size_class].run_pages, 1, nullptr);
-    if (run == nullptr) return nullptr;
+    if (run == nullptr)
+        return nullptr;
     PageMap::set_extent(run->base, run);
-    PageMap::set_run(run->base, run->bytes >> kPageShift, owner_key(), detail::PageKind::run, size_class);
+    PageMap::set_run(run->base, run->bytes >> kPageShift, owner_key(), detail::PageKind::run,
+                     size_class);
     return run;
 }
 
 Extent* Arena::allocate_pages(size_t pages, size_t alignment, TouchedPages* touched) noexcept {
     Extent* extent = pages_.allocate(pages, alignment, touched, PageAllocator::Growth::forbidden);
-    if (extent != nullptr) return extent;
+    if (extent != nullptr)
+        return extent;
     // Peaks are made here: a chunk more, or what lies in parked magazines and cached regions.
     size_t parked = large_cache_.bytes();
     for (Bin& bin : bins_) parked += bin.parked_bytes();
     if (parked > kParkedWorthTaking) {
         age(true);
         extent = pages_.allocate(pages, alignment, touched, PageAllocator::Growth::forbidden);
-        if (extent != nullptr) return extent;
+        if (extent != nullptr)
+            return extent;
     }
     return pages_.allocate(pages, alignment, touched, PageAllocator::Growth::allowed);
 }
 
 void Arena::release_runs(ExtentList& released) noexcept {
     while (Extent* run = released.pop_front()) {
-        PageMap::set_run(run->base, run->bytes >> kPageShift, owner_key(), detail::PageKind::freed, run->size_class);
+        PageMap::set_run(run->base, run->bytes >> kPageShift, owner_key(), detail::PageKind::freed,
+                         run->size_class);
         pages_.release(run, run::touched_pages(*run));
     }
 }
 
 void* Arena::allocate_one(unsigned size_class) noexcept {
     for (;;) {
-        if (void* region = bins_[size_class].take_one()) return region;
+        if (void* region = bins_[size_class].take_one())
+            return region;
         Extent* run = make_run(size_class);
-        if (run == nullptr) return nullptr;
+        if (run == nullptr)
+            return nullptr;
         if (!bins_[size_class].adopt(run)) {
             PageMap::clear_entries(run->base, run->bytes >> kPageShift);
             pages_.release(run, 0);
@@ -132,14 +146,17 @@ void Arena::deallocate_one(unsigned size_class, void* region) noexcept {
 }
 
 void* Arena::allocate_large(size_t pages, size_t alignment, TouchedPages* touched) noexcept {
-    Extent* extent = alignment == 1 && pages <= LargeCache::kMostPages ? large_cache_.take(pages) : nullptr;
+    Extent* extent =
+        alignment == 1 && pages <= LargeCache::kMostPages ? large_cache_.take(pages) : nullptr;
     if (extent != nullptr) {
-        if (touched != nullptr) touched->bits.set_all();
+        if (touched != nullptr)
+            touched->bits.set_all();
         PageMap::set_extent(extent->base, extent);
         PageMap::set_head(extent->base, owner_key());
     } else {
         extent = allocate_pages(pages, alignment, touched);
-        if (extent == nullptr) return nullptr;
+        if (extent == nullptr)
+            return nullptr;
         extent->kind = ExtentKind::large;
         PageMap::set_extent(extent->base, extent);
         PageMap::set_large(extent->base, pages, owner_key());
@@ -157,7 +174,8 @@ void Arena::deallocate_large(Extent* extent) noexcept {
     large_bytes_.fetch_sub(bytes, std::memory_order_relaxed);
     large_live_.fetch_sub(1, std::memory_order_relaxed);
     const bool fits = bytes >> kPageShift <= LargeCache::kMostPages;
-    if (!fits || !large_cache_.keep(extent)) release_large(extent);
+    if (!fits || !large_cache_.keep(extent))
+        release_large(extent);
 }
 
 void Arena::release_large(Extent* extent) noexcept {
@@ -169,7 +187,8 @@ void Arena::release_large(Extent* extent) noexcept {
 bool Arena::resize_large(Extent* extent, size_t pages) noexcept {
     const size_t old_pages = extent->bytes >> kPageShift;
     if (pages > old_pages) {
-        if (!pages_.extend(extent, pages)) return false;
+        if (!pages_.extend(extent, pages))
+            return false;
         PageMap::set_large(extent->base, pages, owner_key());
         large_bytes_.fetch_add((pages - old_pages) << kPageShift, std::memory_order_relaxed);
     } else if (pages < old_pages) {

@@ -31,7 +31,8 @@ namespace granary::core {
 
 class Arena {
 public:
-    Arena(uint32_t index, ChunkSource& source, MetadataHeap& metadata, MagazinePool& magazines) noexcept;
+    Arena(uint32_t index, ChunkSource& source, MetadataHeap& metadata,
+          MagazinePool& magazines) noexcept;
 
     [[nodiscard]] uint32_t index() const noexcept { return index_; }
     [[nodiscard]] uint32_t owner_key() const noexcept { return detail::owner_key(index_); }
@@ -57,7 +58,8 @@ public:
 
     /// @param pages     1 .. kChunkPages; @param alignment in pages
     /// @param touched   see PageAllocator
-    [[nodiscard]] void* allocate_large(size_t pages, size_t alignment, TouchedPages* touched) noexcept;
+    [[nodiscard]] void* allocate_large(size_t pages, size_t alignment,
+                                       TouchedPages* touched) noexcept;
     /// @param extent live large region of this arena; aborts if it is freed by two threads at once.
     void deallocate_large(Extent* extent) noexcept;
     /// In place, or false.
@@ -78,12 +80,20 @@ public:
     PageAllocator& pages() noexcept { return pages_; }
     Mutex& inbox_mutex() noexcept { return inbox_mutex_; }
     Bin& bin(unsigned size_class) noexcept { return bins_[size_class]; }
-    [[nodiscard]] size_t large_bytes() const noexcept { return large_bytes_.load(std::memory_order_relaxed); }
+    [[nodiscard]] size_t large_bytes() const noexcept {
+        return large_bytes_.load(std::memory_order_relaxed);
+    }
     /// Freed large regions that are kept with their pages used.
     [[nodiscard]] size_t cached_large_bytes() const noexcept { return large_cache_.bytes(); }
-    [[nodiscard]] size_t large_live() const noexcept { return large_live_.load(std::memory_order_relaxed); }
-    [[nodiscard]] size_t huge_bytes() const noexcept { return huge_bytes_.load(std::memory_order_relaxed); }
-    [[nodiscard]] size_t huge_live() const noexcept { return huge_live_.load(std::memory_order_relaxed); }
+    [[nodiscard]] size_t large_live() const noexcept {
+        return large_live_.load(std::memory_order_relaxed);
+    }
+    [[nodiscard]] size_t huge_bytes() const noexcept {
+        return huge_bytes_.load(std::memory_order_relaxed);
+    }
+    [[nodiscard]] size_t huge_live() const noexcept {
+        return huge_live_.load(std::memory_order_relaxed);
+    }
     void check_invariants() noexcept;
 
     std::atomic<uint32_t> threads{0};  ///< attached; written under LockRank::arena_set

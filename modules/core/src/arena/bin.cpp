@@ -42,17 +42,23 @@ void Bin::bind(unsigned size_class, uint32_t owner_key) noexcept {
 Extent* Bin::run_of(const void* region) const noexcept {
     const uintptr_t address = base::address_of(region);
     const uint32_t mine = detail::page_entry(address) ^ owner_key_;
-    if (GRANARY_UNLIKELY(mine > detail::kEntryRunMask || (mine & detail::kEntryClassMask) != size_class_)) return nullptr;
-    const uint32_t offset = (mine & detail::kEntryPageMask) | static_cast<uint32_t>(address & (kPageSize - 1));
-    if (GRANARY_UNLIKELY(!is_region_start(offset, kSizeClasses[size_class_].reciprocal))) return nullptr;
+    if (GRANARY_UNLIKELY(mine > detail::kEntryRunMask ||
+                         (mine & detail::kEntryClassMask) != size_class_))
+        return nullptr;
+    const uint32_t offset =
+        (mine & detail::kEntryPageMask) | static_cast<uint32_t>(address & (kPageSize - 1));
+    if (GRANARY_UNLIKELY(!is_region_start(offset, kSizeClasses[size_class_].reciprocal)))
+        return nullptr;
     return PageMap::extent_at(address - offset);
 }
 
 Magazine* Bin::refill(Magazine* empty) noexcept {
     ScopedLock lock(mutex_);
-    if (Magazine* parked = take_parked_locked()) return parked;
+    if (Magazine* parked = take_parked_locked())
+        return parked;
     const size_t count = fill_locked(empty->first(), kSizeClasses[size_class_].magazine_capacity);
-    if (count == 0) return nullptr;
+    if (count == 0)
+        return nullptr;
     empty->set_size(static_cast<uint32_t>(count));
     return empty;
 }
@@ -78,18 +84,22 @@ Magazine* Bin::take_parked_locked() noexcept {
 
 size_t Bin::fill_locked(void** out, size_t most) noexcept {
     size_t count = 0;
-    for (int looked_at = 0; nonempty_ != 0 && count < most && looked_at < kRunsPerFill; ++looked_at) {
+    for (int looked_at = 0; nonempty_ != 0 && count < most && looked_at < kRunsPerFill;
+         ++looked_at) {
         Extent& run = *buckets_[static_cast<size_t>(std::countr_zero(nonempty_))].front();
-        if (&run == kept_) kept_ = nullptr;
+        if (&run == kept_)
+            kept_ = nullptr;
         count += run::take_free(run, out + count, most - count);
         refile_locked(run);
     }
     if (current_ != nullptr && count < std::min(kLeastCarved, most)) {
         // No more than a page's worth: memory that is not asked for stays untouched.
         const size_t wanted = std::max(kPageSize / kSizeClasses[size_class_].size, kLeastCarved);
-        if (current_ == kept_) kept_ = nullptr;
+        if (current_ == kept_)
+            kept_ = nullptr;
         count += run::carve(*current_, out + count, std::min(wanted, most - count));
-        if (current_->carved == kSizeClasses[size_class_].run_regions) current_ = nullptr;
+        if (current_->carved == kSizeClasses[size_class_].run_regions)
+            current_ = nullptr;
     }
     // Popped from the top: the lowest address is to come out first.
     std::reverse(out, out + count);
@@ -100,7 +110,8 @@ size_t Bin::fill_locked(void** out, size_t most) noexcept {
 
 bool Bin::adopt(Extent* run) noexcept {
     ScopedLock lock(mutex_);
-    if (current_ != nullptr) return false;
+    if (current_ != nullptr)
+        return false;
     run::open(*run, size_class_);
     current_ = run;
     ++runs_;
@@ -144,8 +155,10 @@ void Bin::give_locked(void* region, ExtentList& released) noexcept {
     Extent& run = *found;
     run::give(run, region);
     --taken_;
-    if (std::has_single_bit(static_cast<unsigned>(run.free_regions))) refile_locked(run);  // B1
-    if (!run::is_empty(run)) return;
+    if (std::has_single_bit(static_cast<unsigned>(run.free_regions)))
+        refile_locked(run);  // B1
+    if (!run::is_empty(run))
+        return;
     if (kept_ == nullptr) {
         kept_ = &run;
         kept_is_old_ = false;
@@ -156,14 +169,20 @@ void Bin::give_locked(void* region, ExtentList& released) noexcept {
 
 /// Puts the run where its free count belongs (B1).
 void Bin::refile_locked(Extent& run) noexcept {
-    const unsigned wanted = run.free_regions == 0 ? kNoBucket : static_cast<unsigned>(std::bit_width(static_cast<unsigned>(run.free_regions))) - 1;
-    if (wanted == run.bucket) return;
+    const unsigned wanted =
+        run.free_regions == 0
+            ? kNoBucket
+            : static_cast<unsigned>(std::bit_width(static_cast<unsigned>(run.free_regions))) - 1;
+    if (wanted == run.bucket)
+        return;
     if (run.bucket != kNoBucket) {
         buckets_[run.bucket].erase(run);
-        if (buckets_[run.bucket].empty()) nonempty_ = static_cast<uint16_t>(nonempty_ & ~(1U << run.bucket));
+        if (buckets_[run.bucket].empty())
+            nonempty_ = static_cast<uint16_t>(nonempty_ & ~(1U << run.bucket));
     }
     run.bucket = static_cast<uint8_t>(wanted);
-    if (wanted == kNoBucket) return;
+    if (wanted == kNoBucket)
+        return;
     buckets_[wanted].push_front(run);
     nonempty_ = static_cast<uint16_t>(nonempty_ | 1U << wanted);
 }
@@ -171,10 +190,12 @@ void Bin::refile_locked(Extent& run) noexcept {
 void Bin::release_locked(Extent& run, ExtentList& released) noexcept {
     if (run.bucket != kNoBucket) {
         buckets_[run.bucket].erase(run);
-        if (buckets_[run.bucket].empty()) nonempty_ = static_cast<uint16_t>(nonempty_ & ~(1U << run.bucket));
+        if (buckets_[run.bucket].empty())
+            nonempty_ = static_cast<uint16_t>(nonempty_ & ~(1U << run.bucket));
         run.bucket = kNoBucket;
     }
-    if (current_ == &run) current_ = nullptr;
+    if (current_ == &run)
+        current_ = nullptr;
     --runs_;
     released.push_front(run);
 }
@@ -189,7 +210,8 @@ void Bin::age(bool all, ExtentList& released, Magazine*& empties) noexcept {
         coldest->next = empties;
         empties = coldest;
     }
-    if (untouched > 0) parked_limit_ = std::max(parked_limit_ / 2, kParkedAtFirst);
+    if (untouched > 0)
+        parked_limit_ = std::max(parked_limit_ / 2, kParkedAtFirst);
     least_parked_ = parked_count_;
     if (kept_ != nullptr && (all || kept_is_old_)) {
         release_locked(*kept_, released);
@@ -217,7 +239,8 @@ bool Bin::is_free(void* region) noexcept {
 
 size_t Bin::parked_bytes() noexcept {
     ScopedLock lock(mutex_);
-    return parked_count_ * size_t{kSizeClasses[size_class_].magazine_capacity} * kSizeClasses[size_class_].size;
+    return parked_count_ * size_t{kSizeClasses[size_class_].magazine_capacity} *
+           kSizeClasses[size_class_].size;
 }
 
 BinCounts Bin::counts() noexcept {
@@ -241,23 +264,27 @@ void Bin::check_invariants() noexcept {
         GRANARY_CHECK(buckets_[b].empty() == ((nonempty_ >> b & 1) == 0), "bin: bucket mask [B1]");
         for (Extent& run : buckets_[b]) {
             run::check_invariants(run);
-            GRANARY_CHECK(run.bucket == b && (run.free_regions >> b) == 1, "bin: bucket of a run [B1]");
+            GRANARY_CHECK(run.bucket == b && (run.free_regions >> b) == 1,
+                          "bin: bucket of a run [B1]");
             GRANARY_CHECK(run.size_class == size_class_, "bin: class of a run [B1]");
             GRANARY_CHECK(!run::is_empty(run) || &run == kept_, "bin: second empty run [B3]");
         }
     }
     if (current_ != nullptr) {
-        GRANARY_CHECK(current_->carved < kSizeClasses[size_class_].run_regions, "bin: current run is carved up [B1]");
+        GRANARY_CHECK(current_->carved < kSizeClasses[size_class_].run_regions,
+                      "bin: current run is carved up [B1]");
     }
     size_t parked = 0;
     for (Magazine& magazine : parked_) {
         ++parked;
         GRANARY_CHECK(magazine.size_class == size_class_, "bin: class of a parked magazine [B4]");
-        GRANARY_CHECK(magazine.size() > 0 && magazine.size() <= kSizeClasses[size_class_].magazine_capacity,
-                      "bin: size of a parked magazine [B4]");
+        GRANARY_CHECK(
+            magazine.size() > 0 && magazine.size() <= kSizeClasses[size_class_].magazine_capacity,
+            "bin: size of a parked magazine [B4]");
         for (uint32_t i = 0; i < magazine.size(); ++i) {
             const Extent* run = run_of(magazine.first()[i]);
-            GRANARY_CHECK(run != nullptr && !run::is_free(*run, magazine.first()[i]), "bin: parked region is free in its run [B2]");
+            GRANARY_CHECK(run != nullptr && !run::is_free(*run, magazine.first()[i]),
+                          "bin: parked region is free in its run [B2]");
         }
     }
     GRANARY_CHECK(parked == parked_count_, "bin: parked count [B4]");

@@ -28,10 +28,12 @@ public:
     /// A region of `pages` pages, or nullptr.
     [[nodiscard]] Extent* take(size_t pages) noexcept {
         std::atomic<Extent*>& slot = slots_[pages - 1];
-        if (slot.load(std::memory_order_relaxed) == nullptr) return nullptr;
+        if (slot.load(std::memory_order_relaxed) == nullptr)
+            return nullptr;
         // ORDER: acquire, pairs with the release in keep(): the descriptor is settled.
         Extent* extent = slot.exchange(nullptr, std::memory_order_acquire);
-        if (extent != nullptr) bytes_.fetch_sub(extent->bytes, std::memory_order_relaxed);
+        if (extent != nullptr)
+            bytes_.fetch_sub(extent->bytes, std::memory_order_relaxed);
         return extent;
     }
 
@@ -39,11 +41,13 @@ public:
     [[nodiscard]] bool keep(Extent* extent) noexcept {
         const size_t bytes = extent->bytes;
         std::atomic<Extent*>& slot = slots_[(bytes >> kPageShift) - 1];
-        if (slot.load(std::memory_order_relaxed) != nullptr) return false;
+        if (slot.load(std::memory_order_relaxed) != nullptr)
+            return false;
         if (bytes_.fetch_add(bytes, std::memory_order_relaxed) + bytes <= kMostBytes) {
             Extent* empty = nullptr;
             // ORDER: release, pairs with take(). From here on the region may be anybody's.
-            if (slot.compare_exchange_strong(empty, extent, std::memory_order_release, std::memory_order_relaxed)) {
+            if (slot.compare_exchange_strong(empty, extent, std::memory_order_release,
+                                             std::memory_order_relaxed)) {
                 return true;
             }
         }
@@ -55,7 +59,8 @@ public:
     template <class Visit>
     void drain(Visit visit) noexcept {
         for (size_t pages = 1; pages <= kMostPages && bytes() != 0; ++pages) {
-            if (Extent* extent = take(pages)) visit(extent);
+            if (Extent* extent = take(pages))
+                visit(extent);
         }
     }
 

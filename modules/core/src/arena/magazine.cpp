@@ -8,8 +8,10 @@ namespace granary::core {
 Magazine* MagazinePool::take(MetadataHeap& metadata) noexcept {
     ScopedLock lock(mutex_);
     if (empty_ == nullptr) {
-        auto* batch = static_cast<Magazine*>(metadata.allocate(kBatch * sizeof(Magazine), alignof(Magazine)));
-        if (batch == nullptr) return nullptr;
+        auto* batch =
+            static_cast<Magazine*>(metadata.allocate(kBatch * sizeof(Magazine), alignof(Magazine)));
+        if (batch == nullptr)
+            return nullptr;
         for (size_t i = 0; i < kBatch; ++i) {  // memory is zero: Z1 holds
             batch[i].next = empty_;
             empty_ = &batch[i];

@@ -25,8 +25,8 @@ namespace granary::core {
 struct Magazine {
     static constexpr size_t kSentinels = 2;
 
-    base::ListLink link;         ///< in a bin's parked list
-    Magazine* next;              ///< in an inbox, or in a stack of empty ones
+    base::ListLink link;          ///< in a bin's parked list
+    Magazine* next;               ///< in an inbox, or in a stack of empty ones
     std::atomic<uint32_t> count;  ///< Z2; atomic because statistics look into outboxes
     std::atomic<uint32_t> depth;  ///< in an inbox: about how many lie below
     uint16_t arena;

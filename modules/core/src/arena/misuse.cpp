@@ -19,17 +19,22 @@ void double_free(const void* pointer, size_t size_class_bytes) noexcept {
 }
 
 void use_after_free(std::string_view call, const void* pointer, size_t size_class_bytes) noexcept {
-    if (call == "free" || call == "sized free") double_free(pointer, size_class_bytes);
+    if (call == "free" || call == "sized free")
+        double_free(pointer, size_class_bytes);
     Line line;
     line.append(call).append(" of ").append_hex(base::address_of(pointer));
-    line.append(", which is already free (size class ").append_decimal(size_class_bytes).append(")");
+    line.append(", which is already free (size class ")
+        .append_decimal(size_class_bytes)
+        .append(")");
     base::panic(line.view());
 }
 
 void never_allocated(std::string_view call, const void* pointer, size_t size_class_bytes) noexcept {
     Line line;
     line.append(call).append(" of ").append_hex(base::address_of(pointer));
-    line.append(", which was never allocated (size class ").append_decimal(size_class_bytes).append(")");
+    line.append(", which was never allocated (size class ")
+        .append_decimal(size_class_bytes)
+        .append(")");
     base::panic(line.view());
 }
 
@@ -51,7 +56,9 @@ void foreign(std::string_view call, const void* pointer) noexcept {
 void wrong_size(const void* pointer, size_t given_bytes, size_t size_class_bytes) noexcept {
     Line line;
     line.append("sized free of ").append_hex(base::address_of(pointer)).append(" with ");
-    line.append_decimal(given_bytes).append(" bytes, but its size class is ").append_decimal(size_class_bytes);
+    line.append_decimal(given_bytes)
+        .append(" bytes, but its size class is ")
+        .append_decimal(size_class_bytes);
     base::panic(line.view());
 }
 

@@ -12,10 +12,14 @@ namespace granary::core::misuse {
 
 [[noreturn]] void double_free(const void* pointer, size_t size_class_bytes) noexcept;
 /// @param call "free", "realloc", "malloc_usable_size", "sized free"
-[[noreturn]] void use_after_free(std::string_view call, const void* pointer, size_t size_class_bytes) noexcept;
-[[noreturn]] void never_allocated(std::string_view call, const void* pointer, size_t size_class_bytes) noexcept;
-[[noreturn]] void interior(std::string_view call, const void* pointer, size_t size_class_bytes) noexcept;
+[[noreturn]] void use_after_free(std::string_view call, const void* pointer,
+                                 size_t size_class_bytes) noexcept;
+[[noreturn]] void never_allocated(std::string_view call, const void* pointer,
+                                  size_t size_class_bytes) noexcept;
+[[noreturn]] void interior(std::string_view call, const void* pointer,
+                           size_t size_class_bytes) noexcept;
 [[noreturn]] void foreign(std::string_view call, const void* pointer) noexcept;
-[[noreturn]] void wrong_size(const void* pointer, size_t given_bytes, size_t size_class_bytes) noexcept;
+[[noreturn]] void wrong_size(const void* pointer, size_t given_bytes,
+                             size_t size_class_bytes) noexcept;
 
 }  // namespace granary::core::misuse

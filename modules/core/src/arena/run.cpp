@@ -62,7 +62,8 @@ void give(Extent& run, void* region) noexcept {
     const uint32_t index = index_in(run, region);
     const uint64_t bit = uint64_t{1} << (index % 64);
     uint64_t& word = run.free_bits[index / 64];
-    if (GRANARY_UNLIKELY((word & bit) != 0)) misuse::double_free(region, kSizeClasses[run.size_class].size);
+    if (GRANARY_UNLIKELY((word & bit) != 0))
+        misuse::double_free(region, kSizeClasses[run.size_class].size);
     if (GRANARY_UNLIKELY(index >= run.carved)) {
         misuse::never_allocated("free", region, kSizeClasses[run.size_class].size);
     }
@@ -77,10 +78,12 @@ bool is_free(const Extent& run, const void* region) noexcept {
 
 void check_invariants(const Extent& run) noexcept {
     size_t count = 0;
-    for (size_t w = 0; w < run.free_bits.size(); ++w) count += static_cast<size_t>(std::popcount(run.free_bits[w]));
+    for (size_t w = 0; w < run.free_bits.size(); ++w)
+        count += static_cast<size_t>(std::popcount(run.free_bits[w]));
     GRANARY_CHECK(count == run.free_regions, "run: free regions [X1]");
     for (size_t i = run.carved; i < kMaxRunRegions; ++i) {
-        GRANARY_CHECK((run.free_bits[i / 64] >> (i % 64) & 1) == 0, "run: free bit above carved [X1]");
+        GRANARY_CHECK((run.free_bits[i / 64] >> (i % 64) & 1) == 0,
+                      "run: free bit above carved [X1]");
     }
     GRANARY_CHECK(run.carved <= kSizeClasses[run.size_class].run_regions, "run: carved [X2]");
 }

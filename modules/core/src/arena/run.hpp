@@ -24,10 +24,14 @@ size_t carve(Extent& run, void** out, size_t count) noexcept;
 void give(Extent& run, void* region) noexcept;
 
 /// True if every region that was ever handed out is free.
-[[nodiscard]] inline bool is_empty(const Extent& run) noexcept { return run.free_regions == run.carved; }
+[[nodiscard]] inline bool is_empty(const Extent& run) noexcept {
+    return run.free_regions == run.carved;
+}
 
 /// Regions outside the run: in the program's hands or in magazines.
-[[nodiscard]] inline size_t taken(const Extent& run) noexcept { return size_t{run.carved} - run.free_regions; }
+[[nodiscard]] inline size_t taken(const Extent& run) noexcept {
+    return size_t{run.carved} - run.free_regions;
+}
 
 /// Pages that a handed-out region may have touched.
 [[nodiscard]] inline size_t touched_pages(const Extent& run) noexcept {

@@ -30,7 +30,8 @@ void ThreadSet::set_decay(int64_t dirty_ms, int64_t muzzy_ms, uint64_t now_ns) n
     ScopedLock lock(mutex_);
     dirty_decay_ms_ = dirty_ms;
     muzzy_decay_ms_ = muzzy_ms;
-    for (uint32_t i = 0; i < arena_count(); ++i) arena_at(i)->pages().set_decay(dirty_ms, muzzy_ms, now_ns);
+    for (uint32_t i = 0; i < arena_count(); ++i)
+        arena_at(i)->pages().set_decay(dirty_ms, muzzy_ms, now_ns);
 }
 
 ThreadState* ThreadSet::attach(uint64_t now_ns) noexcept {
@@ -38,9 +39,11 @@ ThreadState* ThreadSet::attach(uint64_t now_ns) noexcept {
     ThreadState* state = idle_.pop_front();
     if (state == nullptr) {
         Arena* arena = choose_arena_locked(now_ns);
-        if (arena == nullptr) return nullptr;
+        if (arena == nullptr)
+            return nullptr;
         void* memory = metadata_->make<ThreadState>();
-        if (memory == nullptr) return nullptr;
+        if (memory == nullptr)
+            return nullptr;
         state = new (memory) ThreadState(ThreadState::Mode::cached);
         state->bind(*arena, *magazines_, *metadata_);
         all_.push_back(*state);
@@ -57,12 +60,14 @@ ThreadState* ThreadSet::attach(uint64_t now_ns) noexcept {
 Arena* ThreadSet::choose_arena_locked(uint64_t now_ns) noexcept {
     const uint32_t count = arena_count();
     if (count < arena_limit_) {
-        if (Arena* arena = make_arena_locked(now_ns)) return arena;
+        if (Arena* arena = make_arena_locked(now_ns))
+            return arena;
     }
     Arena* least = nullptr;
     for (uint32_t i = 0; i < count; ++i) {
         Arena* arena = arena_at(i);
-        if (least == nullptr || arena->threads.load(std::memory_order_relaxed) < least->threads.load(std::memory_order_relaxed)) {
+        if (least == nullptr || arena->threads.load(std::memory_order_relaxed) <
+                                    least->threads.load(std::memory_order_relaxed)) {
             least = arena;
         }
     }
@@ -72,7 +77,8 @@ Arena* ThreadSet::choose_arena_locked(uint64_t now_ns) noexcept {
 Arena* ThreadSet::make_arena_locked(uint64_t now_ns) noexcept {
     const uint32_t index = arena_count();
     void* memory = metadata_->make<Arena>();
-    if (memory == nullptr) return nullptr;
+    if (memory == nullptr)
+        return nullptr;
     Arena* arena = new (memory) Arena(index, *source_, *metadata_, *magazines_);
     arena->pages().set_decay(dirty_decay_ms_, muzzy_decay_ms_, now_ns);
     // ORDER: release, pairs with arena_at() and arena_count(): a found arena is complete.
@@ -92,7 +98,8 @@ void ThreadSet::detach(ThreadState& state) noexcept {
 
 void ThreadSet::age_idle(uint64_t now_ns) noexcept {
     // Whoever is attaching or ageing already will do; nobody waits for this.
-    if (!mutex_.try_lock()) return;
+    if (!mutex_.try_lock())
+        return;
     ThreadState* coldest = idle_.pop_back();
     Arena* arena = nullptr;
     if (coldest != nullptr) {
@@ -101,7 +108,8 @@ void ThreadSet::age_idle(uint64_t now_ns) noexcept {
         idle_.push_front(*coldest);  // round robin; all idle ones are cold before long
     }
     mutex_.unlock();
-    if (arena != nullptr) arena->tick(now_ns);  // may purge: not under the lock that attaching needs
+    if (arena != nullptr)
+        arena->tick(now_ns);  // may purge: not under the lock that attaching needs
 }
 
 void ThreadSet::flush_idle() noexcept {
@@ -112,7 +120,8 @@ void ThreadSet::flush_idle() noexcept {
 void ThreadSet::orphan_all_but(const ThreadState* survivor) noexcept {
     ScopedLock lock(mutex_);
     for (ThreadState& state : all_) {
-        if (state.idle || &state == survivor) continue;
+        if (state.idle || &state == survivor)
+            continue;
         state.repair_after_fork();
         state.idle = true;
         state.mode = ThreadState::Mode::cached;

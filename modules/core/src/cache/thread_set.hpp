@@ -29,7 +29,8 @@ class ThreadSet {
 public:
     constexpr ThreadSet() noexcept = default;
 
-    void bind(ChunkSource& source, MetadataHeap& metadata, MagazinePool& magazines, uint32_t arena_limit) noexcept;
+    void bind(ChunkSource& source, MetadataHeap& metadata, MagazinePool& magazines,
+              uint32_t arena_limit) noexcept;
 
     /// Decay times that arenas made later start with; existing ones are changed too.
     void set_decay(int64_t dirty_ms, int64_t muzzy_ms, uint64_t now_ns) noexcept;

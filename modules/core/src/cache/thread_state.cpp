@@ -35,7 +35,9 @@ private:
     std::atomic<uint8_t>& mark_;
 };
 
-constexpr uint32_t outbox_key(uint32_t arena, unsigned size_class) noexcept { return ((arena << 8) | size_class) + 1; }
+constexpr uint32_t outbox_key(uint32_t arena, unsigned size_class) noexcept {
+    return ((arena << 8) | size_class) + 1;
+}
 constexpr size_t outbox_set(uint32_t key) noexcept { return (key * 0x9e3779b1U) >> 29; }
 static_assert(ThreadState::kOutboxSets == 8, "outbox_set yields three bits");
 
@@ -55,7 +57,8 @@ void ThreadState::bind(Arena& home, MagazinePool& pool, MetadataHeap& heap) noex
 void* ThreadState::pop(unsigned size_class) noexcept {
     detail::CacheBin& bin = bins[size_class];
     void** const top = bin.top.load(std::memory_order_relaxed);
-    if (GRANARY_UNLIKELY(top == bin.base.load(std::memory_order_relaxed))) return refill_and_pop(size_class);
+    if (GRANARY_UNLIKELY(top == bin.base.load(std::memory_order_relaxed)))
+        return refill_and_pop(size_class);
     bin.top.store(top - 1, std::memory_order_relaxed);
     return top[-1];
 }
@@ -64,13 +67,15 @@ void* ThreadState::refill_and_pop(unsigned size_class) noexcept {
     const Transition rewriting(transition, static_cast<uint8_t>(size_class + 1));
     void** const base = bins[size_class].base.load(std::memory_order_relaxed);
     Magazine* empty = base != nullptr ? magazine_of(base) : take_empty();
-    if (empty == nullptr) return nullptr;
+    if (empty == nullptr)
+        return nullptr;
     Magazine* filled = arena->refill(size_class, empty);
     if (filled == nullptr) {
         install(size_class, empty, 0);
         return nullptr;
     }
-    if (filled != empty) give_empty(empty);
+    if (filled != empty)
+        give_empty(empty);
     const uint32_t count = filled->size();
     install(size_class, filled, count - 1);
     return filled->first()[count - 1];
@@ -106,8 +111,10 @@ bool ThreadState::make_room(unsigned size_class) noexcept {
         uninstall(size_class);
         empty = arena->park(full);
     }
-    if (empty == nullptr) empty = take_empty();
-    if (empty == nullptr) return false;
+    if (empty == nullptr)
+        empty = take_empty();
+    if (empty == nullptr)
+        return false;
     install(size_class, empty, 0);
     return true;
 }
@@ -130,7 +137,8 @@ void ThreadState::uninstall(unsigned size_class) noexcept {
 }
 
 Magazine* ThreadState::take_empty() noexcept {
-    if (spare == nullptr) return magazines->take(*metadata);
+    if (spare == nullptr)
+        return magazines->take(*metadata);
     Magazine* magazine = spare;
     spare = magazine->next;
     --spare_count;
@@ -139,7 +147,8 @@ Magazine* ThreadState::take_empty() noexcept {
 }
 
 void ThreadState::give_empty(Magazine* magazine) noexcept {
-    if (spare_count == kSparesAtMost) return magazines->give(magazine);
+    if (spare_count == kSparesAtMost)
+        return magazines->give(magazine);
     magazine->set_size(0);
     magazine->next = spare;
     spare = magazine;
@@ -149,7 +158,8 @@ void ThreadState::give_empty(Magazine* magazine) noexcept {
 void ThreadState::send(uint32_t owner_arena, unsigned size_class, void* region) noexcept {
     const uint32_t key = outbox_key(owner_arena, size_class);
     for (OutboxSlot& slot : outbox[outbox_set(key)]) {
-        if (slot.key.load(std::memory_order_relaxed) != key) continue;
+        if (slot.key.load(std::memory_order_relaxed) != key)
+            continue;
         Magazine* magazine = slot.magazine.load(std::memory_order_relaxed);
         const uint32_t count = magazine->size();
         void** const top = magazine->first() + count;
@@ -174,7 +184,8 @@ void ThreadState::send(uint32_t owner_arena, unsigned size_class, void* region) 
 void ThreadState::send_slow(uint32_t key, unsigned size_class, void* region) noexcept {
     auto& set = outbox[outbox_set(key)];
     const uint32_t owner_arena = (key - 1) >> 8;
-    if (set[1].key.load(std::memory_order_relaxed) != 0) post(set[1]);
+    if (set[1].key.load(std::memory_order_relaxed) != 0)
+        post(set[1]);
     {
         const Transition rewriting(transition, kOutboxTransition);
         Magazine* magazine = take_empty();
@@ -187,12 +198,14 @@ void ThreadState::send_slow(uint32_t key, unsigned size_class, void* region) noe
         magazine->first()[0] = region;
         magazine->set_size(1);
         set[1].key.store(set[0].key.load(std::memory_order_relaxed), std::memory_order_relaxed);
-        set[1].magazine.store(set[0].magazine.load(std::memory_order_relaxed), std::memory_order_relaxed);
+        set[1].magazine.store(set[0].magazine.load(std::memory_order_relaxed),
+                              std::memory_order_relaxed);
         set[0].key.store(key, std::memory_order_relaxed);
         set[0].magazine.store(magazine, std::memory_order_relaxed);
         pending_bytes += kSizeClasses[size_class].size;
     }
-    if (pending_bytes >= kOutboxBytes) post_all();  // T2
+    if (pending_bytes >= kOutboxBytes)
+        post_all();  // T2
 }
 
 void ThreadState::post(OutboxSlot& slot) noexcept {
@@ -207,7 +220,8 @@ void ThreadState::post(OutboxSlot& slot) noexcept {
 void ThreadState::post_all() noexcept {
     for (auto& set : outbox) {
         for (OutboxSlot& slot : set) {
-            if (slot.key.load(std::memory_order_relaxed) != 0) post(slot);
+            if (slot.key.load(std::memory_order_relaxed) != 0)
+                post(slot);
         }
     }
 }
@@ -217,9 +231,11 @@ void ThreadState::flush() noexcept {
     for (unsigned c = 0; c < kSmallClassCount; ++c) {
         const Transition rewriting(transition, static_cast<uint8_t>(c + 1));
         void** const base = bins[c].base.load(std::memory_order_relaxed);
-        if (base == nullptr) continue;
+        if (base == nullptr)
+            continue;
         Magazine* magazine = magazine_of(base);
-        magazine->set_size(static_cast<uint32_t>(bins[c].top.load(std::memory_order_relaxed) - base));
+        magazine->set_size(
+            static_cast<uint32_t>(bins[c].top.load(std::memory_order_relaxed) - base));
         uninstall(c);
         arena->distribute(magazine);
     }
@@ -234,7 +250,8 @@ void ThreadState::repair_after_fork() noexcept {
         // At most a magazine's regions are lost, and only in the child.
         spare = nullptr;
         spare_count = 0;
-        if (what != kOutboxTransition) uninstall(what - 1U);
+        if (what != kOutboxTransition)
+            uninstall(what - 1U);
     }
     // A send that was interrupted has counted its region, and perhaps not yet its bytes.
     pending_bytes = 0;
@@ -266,7 +283,8 @@ void ThreadState::add_outbox(std::array<size_t, kSmallClassCount>& sums) const n
             // The class is in the key: a magazine's own is plain, and may be somebody else's by now.
             const uint32_t key = slot.key.load(std::memory_order_relaxed);
             const Magazine* magazine = slot.magazine.load(std::memory_order_relaxed);
-            if (key != 0 && magazine != nullptr) sums[(key - 1) & 0xff] += magazine->size();
+            if (key != 0 && magazine != nullptr)
+                sums[(key - 1) & 0xff] += magazine->size();
         }
     }
 }
@@ -275,11 +293,14 @@ void ThreadState::check_invariants() const noexcept {
     for (unsigned c = 0; c < kSmallClassCount; ++c) {
         void** const base = bins[c].base.load(std::memory_order_relaxed);
         void** const top = bins[c].top.load(std::memory_order_relaxed);
-        if (base == nullptr) continue;
-        GRANARY_CHECK(base <= top && top <= bins[c].limit, "thread cache: bounds of a magazine [F2]");
+        if (base == nullptr)
+            continue;
+        GRANARY_CHECK(base <= top && top <= bins[c].limit,
+                      "thread cache: bounds of a magazine [F2]");
         for (void** slot = base; slot < top; ++slot) {
             const uint32_t entry = detail::page_entry(base::address_of(*slot));
-            GRANARY_CHECK((entry ^ owner_key) <= detail::kEntryRunMask && (entry & detail::kEntryClassMask) == c,
+            GRANARY_CHECK((entry ^ owner_key) <= detail::kEntryRunMask &&
+                              (entry & detail::kEntryClassMask) == c,
                           "thread cache: region of another arena or class [T1]");
         }
     }
@@ -287,8 +308,10 @@ void ThreadState::check_invariants() const noexcept {
     for (const auto& set : outbox) {
         for (const OutboxSlot& slot : set) {
             const Magazine* magazine = slot.magazine.load(std::memory_order_relaxed);
-            GRANARY_CHECK((magazine != nullptr) == (slot.key.load(std::memory_order_relaxed) != 0), "outbox: key without magazine [T2]");
-            if (magazine != nullptr) pending += magazine->size() * kSizeClasses[magazine->size_class].size;
+            GRANARY_CHECK((magazine != nullptr) == (slot.key.load(std::memory_order_relaxed) != 0),
+                          "outbox: key without magazine [T2]");
+            if (magazine != nullptr)
+                pending += magazine->size() * kSizeClasses[magazine->size_class].size;
         }
     }
     GRANARY_CHECK(pending == pending_bytes, "outbox: pending bytes [T2]");

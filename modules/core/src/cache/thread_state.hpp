@@ -36,7 +36,8 @@ struct ThreadState : detail::CacheView {
         direct,    ///< by the arena's locked paths: no cache wanted, or the thread is ending
     };
 
-    constexpr explicit ThreadState(Mode initial) noexcept : CacheView(detail::kNoOwnerKey), mode(initial) {}
+    constexpr explicit ThreadState(Mode initial) noexcept
+        : CacheView(detail::kNoOwnerKey), mode(initial) {}
 
     Arena* arena = nullptr;
     MagazinePool* magazines = nullptr;
@@ -44,10 +45,10 @@ struct ThreadState : detail::CacheView {
     Mode mode;
     std::atomic<uint8_t> transition{0};  ///< T3: class + 1, or kOutboxTransition
     uint8_t spare_count = 0;
-    uint8_t sends = 0;          ///< counts remote frees, for ticks
-    bool idle = false;          ///< guarded by the ThreadSet's lock
-    uint32_t pending_bytes = 0; ///< in the outbox (T2)
-    Magazine* spare = nullptr;  ///< stack of empty magazines
+    uint8_t sends = 0;           ///< counts remote frees, for ticks
+    bool idle = false;           ///< guarded by the ThreadSet's lock
+    uint32_t pending_bytes = 0;  ///< in the outbox (T2)
+    Magazine* spare = nullptr;   ///< stack of empty magazines
     uint64_t next_tick_ns = 0;
     std::atomic<uint64_t> allocated{0};
     std::atomic<uint64_t> deallocated{0};
@@ -60,7 +61,8 @@ struct ThreadState : detail::CacheView {
     static constexpr uint32_t kOutboxBytes = 16 * 1024;
     struct OutboxSlot {
         std::atomic<Magazine*> magazine{nullptr};
-        std::atomic<uint32_t> key{0};  ///< arena and class, plus one; atomic for statistics, like the magazine
+        std::atomic<uint32_t> key{
+            0};  ///< arena and class, plus one; atomic for statistics, like the magazine
     };
     std::array<std::array<OutboxSlot, kOutboxWays>, kOutboxSets> outbox{};
 

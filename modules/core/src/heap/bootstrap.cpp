@@ -36,11 +36,14 @@ constinit thread_local ThreadState* t_thread GRANARY_TLS_INITIAL_EXEC = nullptr;
 constinit ThreadState g_direct_thread{ThreadState::Mode::direct};
 
 void on_thread_exit(void* value) noexcept {
-    // The value counts the rounds.
+    // SAFETY: the value is never followed as a pointer; it counts the rounds.
     const auto round = reinterpret_cast<uintptr_t>(value);
-    if (round < kExitRounds && os::arm_thread_exit(reinterpret_cast<void*>(round + 1))) return;
+    // SAFETY: as above.
+    if (round < kExitRounds && os::arm_thread_exit(reinterpret_cast<void*>(round + 1)))
+        return;
     ThreadState* state = t_thread;
-    if (state == nullptr || state == &g_direct_thread) return;
+    if (state == nullptr || state == &g_direct_thread)
+        return;
     t_thread = &g_direct_thread;
     detail::t_cache = const_cast<detail::CacheView*>(&detail::kEmptyCache);
     g_heap.threads.detach(*state);
@@ -51,18 +54,22 @@ void on_thread_exit(void* value) noexcept {
 namespace detail {
 constinit const CacheView kEmptyCache{kNoOwnerKey};
 // F1: nobody writes through it, since its bins are empty and full at once.
-thread_local constinit CacheView* t_cache GRANARY_TLS_INITIAL_EXEC = const_cast<CacheView*>(&kEmptyCache);
+thread_local constinit CacheView* t_cache GRANARY_TLS_INITIAL_EXEC =
+    const_cast<CacheView*>(&kEmptyCache);
 }  // namespace detail
 
 constinit Heap g_heap;
 
 void bootstrap() noexcept {
     // ORDER: acquire, pairs with the release below.
-    if (g_heap.ready.load(std::memory_order_acquire)) return;
+    if (g_heap.ready.load(std::memory_order_acquire))
+        return;
     ScopedLock lock(g_heap.boot);
-    if (g_heap.ready.load(std::memory_order_relaxed)) return;
+    if (g_heap.ready.load(std::memory_order_relaxed))
+        return;
     HeapOptions options = load_startup_options();
-    if (!options.valid) base::panic("the options above are not valid and abort_conf is set");
+    if (!options.valid)
+        base::panic("the options above are not valid and abort_conf is set");
     if (options.arena_limit == 0) {
         options.arena_limit = std::max(os::usable_cpus() * kArenasPerCpu, kLeastArenas);
     }
@@ -88,24 +95,33 @@ void register_process_hooks() noexcept {
 }
 
 ThreadState& current_thread() noexcept {
-    if (GRANARY_LIKELY(t_thread != nullptr)) return *t_thread;
+    if (GRANARY_LIKELY(t_thread != nullptr))
+        return *t_thread;
     bootstrap();
     ThreadState* state = g_heap.threads.attach(os::coarse_now_ns());
-    if (state == nullptr) return g_direct_thread;  // tried again at the next call
-    if (!g_heap.options.thread_cache) state->mode = ThreadState::Mode::direct;
+    if (state == nullptr)
+        return g_direct_thread;  // tried again at the next call
+    if (!g_heap.options.thread_cache)
+        state->mode = ThreadState::Mode::direct;
     t_thread = state;
     aim_fast_path(*state);
-    // May allocate: the thread is ready for that.
+    // May allocate: the thread is ready for that. SAFETY: the value counts rounds (on_thread_exit).
     static_cast<void>(os::arm_thread_exit(reinterpret_cast<void*>(uintptr_t{1})));
     return *state;
 }
 
-ThreadState* attached_thread() noexcept { return t_thread == &g_direct_thread ? nullptr : t_thread; }
-
-void aim_fast_path(ThreadState& state) noexcept {
-    detail::t_cache = state.mode == ThreadState::Mode::cached ? &state : const_cast<detail::CacheView*>(&detail::kEmptyCache);
+ThreadState* attached_thread() noexcept {
+    return t_thread == &g_direct_thread ? nullptr : t_thread;
 }
 
-Arena* arena_of(ThreadState& state) noexcept { return state.arena != nullptr ? state.arena : g_heap.threads.any_arena(); }
+void aim_fast_path(ThreadState& state) noexcept {
+    detail::t_cache = state.mode == ThreadState::Mode::cached
+                          ? &state
+                          : const_cast<detail::CacheView*>(&detail::kEmptyCache);
+}
+
+Arena* arena_of(ThreadState& state) noexcept {
+    return state.arena != nullptr ? state.arena : g_heap.threads.any_arena();
+}
 
 }  // namespace granary::core

@@ -17,25 +17,29 @@ constexpr size_t kChunksForMetadata = 2;
 }  // namespace
 
 void reclaim(ThreadState& state) noexcept {
-    if (state.arena != nullptr && state.mode != ThreadState::Mode::direct) state.flush();
+    if (state.arena != nullptr && state.mode != ThreadState::Mode::direct)
+        state.flush();
     g_heap.threads.flush_idle();
     for (uint32_t i = 0; i < g_heap.threads.arena_count(); ++i) arena_at(i)->purge();
     g_heap.source.purge();
     // Under a limit on address space, all of it may be in free chunks while descriptors find none.
-    if (g_heap.metadata.take_refusal()) g_heap.source.release_address_space(kChunksForMetadata);
+    if (g_heap.metadata.take_refusal())
+        g_heap.source.release_address_space(kChunksForMetadata);
 }
 
 unsigned arena_count() noexcept { return g_heap.threads.arena_count(); }
 unsigned arena_limit() noexcept { return g_heap.threads.arena_limit(); }
 
 bool purge_arena(unsigned index) noexcept {
-    if (index >= g_heap.threads.arena_count()) return false;
+    if (index >= g_heap.threads.arena_count())
+        return false;
     arena_at(index)->purge();
     return true;
 }
 
 size_t purge_all() noexcept {
-    if (ThreadState* state = attached_thread()) state->flush();
+    if (ThreadState* state = attached_thread())
+        state->flush();
     g_heap.threads.flush_idle();
     size_t bytes = 0;
     for (uint32_t i = 0; i < g_heap.threads.arena_count(); ++i) bytes += arena_at(i)->purge();
@@ -43,14 +47,16 @@ size_t purge_all() noexcept {
 }
 
 bool decay_arena(unsigned index) noexcept {
-    if (index >= g_heap.threads.arena_count()) return false;
+    if (index >= g_heap.threads.arena_count())
+        return false;
     arena_at(index)->pages().decay(os::now_ns());
     return true;
 }
 
 bool flush_thread_cache() noexcept {
     ThreadState* state = attached_thread();
-    if (state == nullptr || state->mode == ThreadState::Mode::direct) return false;
+    if (state == nullptr || state->mode == ThreadState::Mode::direct)
+        return false;
     state->flush();
     return true;
 }
@@ -59,7 +65,8 @@ namespace {
 
 ThreadState* counting_thread() noexcept {
     ThreadState& state = current_thread();
-    if (state.arena == nullptr) return nullptr;
+    if (state.arena == nullptr)
+        return nullptr;
     if (state.mode == ThreadState::Mode::cached) {
         state.mode = ThreadState::Mode::counting;
         aim_fast_path(state);
@@ -68,7 +75,8 @@ ThreadState* counting_thread() noexcept {
 }
 
 uint64_t* address_of_counter(std::atomic<uint64_t>& counter) noexcept {
-    static_assert(sizeof(std::atomic<uint64_t>) == sizeof(uint64_t) && std::atomic<uint64_t>::is_always_lock_free);
+    static_assert(sizeof(std::atomic<uint64_t>) == sizeof(uint64_t) &&
+                  std::atomic<uint64_t>::is_always_lock_free);
     // SAFETY: a lock-free 64-bit atomic is its value; jemalloc's interface hands out a plain pointer.
     return reinterpret_cast<uint64_t*>(&counter);
 }
@@ -117,7 +125,8 @@ int64_t maintain() noexcept {
     g_heap.threads.age_idle(now);
     pending = pending || g_heap.source.has_unpurged();
     const int64_t ms = dirty_decay_ms();
-    if (!pending || ms < 0) return INT64_MAX;
+    if (!pending || ms < 0)
+        return INT64_MAX;
     return std::clamp<int64_t>(ms / static_cast<int64_t>(Decay::kSteps), 10, 1000);
 }
 
@@ -127,7 +136,8 @@ void check_invariants() noexcept {
     // Only what nobody is using this moment can be looked at: this thread's cache and idle ones.
     const ThreadState* own = attached_thread();
     g_heap.threads.for_each_state([&](const ThreadState& state) {
-        if (state.idle || &state == own) state.check_invariants();
+        if (state.idle || &state == own)
+            state.check_invariants();
     });
 }
 

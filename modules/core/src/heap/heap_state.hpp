@@ -21,7 +21,8 @@ struct Heap {
     Mutex boot{LockRank::boot};
     std::atomic<bool> ready{false};
     HeapOptions options;  // const after init
-    std::atomic<uint32_t> next_tick{0};  ///< whose turn it is to be decayed by another arena's thread
+    std::atomic<uint32_t> next_tick{
+        0};  ///< whose turn it is to be decayed by another arena's thread
     std::atomic<int64_t> dirty_decay_ms{0};
     std::atomic<int64_t> muzzy_decay_ms{0};
 };
@@ -47,7 +48,8 @@ void tick(ThreadState& state) noexcept;
 void reclaim(ThreadState& state) noexcept;
 
 /// Huge blocks. @param zeroed receives whether every byte reads zero.
-[[nodiscard]] void* allocate_huge(ThreadState& state, size_t size, size_t alignment, bool& zeroed) noexcept;
+[[nodiscard]] void* allocate_huge(ThreadState& state, size_t size, size_t alignment,
+                                  bool& zeroed) noexcept;
 void deallocate_huge(Extent* extent) noexcept;
 /// In place or by moving pages; nullptr if neither was possible.
 [[nodiscard]] void* resize_huge(Extent* extent, size_t size) noexcept;

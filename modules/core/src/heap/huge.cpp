@@ -26,8 +26,9 @@ void publish_chunks(Extent* extent, size_t from) noexcept {
     const size_t pages = extent->bytes >> kPageShift;
     for (size_t i = from; i < chunks; ++i) {
         const size_t usable = std::min(pages - i * kChunkPages, kChunkPages);
-        PageMap::set_chunk(extent->base + (i << kChunkShift),
-                           {ChunkUse::huge, static_cast<uint32_t>(usable), static_cast<uint32_t>(i)}, extent);
+        PageMap::set_chunk(
+            extent->base + (i << kChunkShift),
+            {ChunkUse::huge, static_cast<uint32_t>(usable), static_cast<uint32_t>(i)}, extent);
     }
 }
 
@@ -45,7 +46,8 @@ void relocate(Extent* extent, const ChunkRange& range, size_t new_bytes) noexcep
     const os::PageOps& ops = g_heap.source.ops();
     bool dirty = false;
     if (!ops.move(ops.self, base::pointer_at(old_base), base::pointer_at(range.base), kept)) {
-        std::memcpy(base::pointer_at(range.base), base::pointer_at(old_base), std::min(old_bytes, new_bytes));
+        std::memcpy(base::pointer_at(range.base), base::pointer_at(old_base),
+                    std::min(old_bytes, new_bytes));
         dirty = true;
     }
     extent->base = range.base;
@@ -60,9 +62,11 @@ void relocate(Extent* extent, const ChunkRange& range, size_t new_bytes) noexcep
 
 void* allocate_huge(ThreadState& state, size_t size, size_t alignment, bool& zeroed) noexcept {
     Arena* arena = arena_of(state);
-    if (arena == nullptr) return nullptr;
+    if (arena == nullptr)
+        return nullptr;
     Extent* extent = g_heap.source.make_extent();
-    if (extent == nullptr) return nullptr;
+    if (extent == nullptr)
+        return nullptr;
     const size_t bytes = base::align_up(size, kPageSize);
     ChunkRange range;
     if (!g_heap.source.take(chunks_for(bytes), alignment, range)) {
@@ -101,9 +105,11 @@ void* resize_huge(Extent* extent, size_t size) noexcept {
     if (new_chunks < old_chunks) {
         extent->bytes = new_bytes;
         publish_chunks(extent, new_chunks - 1);
-        g_heap.source.give(extent->base + (new_chunks << kChunkShift), old_chunks - new_chunks, true);
+        g_heap.source.give(extent->base + (new_chunks << kChunkShift), old_chunks - new_chunks,
+                           true);
     } else if (new_chunks == old_chunks ||
-               g_heap.source.take_following(extent->base + (old_chunks << kChunkShift), new_chunks - old_chunks, range)) {
+               g_heap.source.take_following(extent->base + (old_chunks << kChunkShift),
+                                            new_chunks - old_chunks, range)) {
         extent->bytes = new_bytes;
         publish_chunks(extent, old_chunks - 1);
     } else if (g_heap.source.take(new_chunks, kChunkSize, range)) {
@@ -111,7 +117,8 @@ void* resize_huge(Extent* extent, size_t size) noexcept {
     } else {
         return nullptr;
     }
-    arena_at(extent->arena)->count_huge(0, static_cast<int64_t>(new_bytes) - static_cast<int64_t>(old_bytes));
+    arena_at(extent->arena)
+        ->count_huge(0, static_cast<int64_t>(new_bytes) - static_cast<int64_t>(old_bytes));
     return base::pointer_at(extent->base);
 }
 

@@ -11,7 +11,8 @@ namespace {
 
 using ClassSums = std::array<size_t, kSmallClassCount>;
 
-void add_purges(HeapSnapshot& out, const PurgeCounters& dirty, const PurgeCounters& muzzy) noexcept {
+void add_purges(HeapSnapshot& out, const PurgeCounters& dirty,
+                const PurgeCounters& muzzy) noexcept {
     out.dirty_purges += dirty.passes;
     out.dirty_madvises += dirty.calls;
     out.dirty_purged += dirty.pages;
@@ -70,9 +71,12 @@ void finish(HeapSnapshot& out, const ClassSums& taken) noexcept {
 void add_caches(HeapSnapshot& out, const Arena* only) noexcept {
     ClassSums outboxes{};
     g_heap.threads.for_each_state([&](const ThreadState& state) {
-        if (only == nullptr) state.add_outbox(outboxes);
-        if (only != nullptr && state.arena != only) return;
-        for (unsigned c = 0; c < kSmallClassCount; ++c) out.bins[c].cached_regions += state.cached(c);
+        if (only == nullptr)
+            state.add_outbox(outboxes);
+        if (only != nullptr && state.arena != only)
+            return;
+        for (unsigned c = 0; c < kSmallClassCount; ++c)
+            out.bins[c].cached_regions += state.cached(c);
     });
     for (unsigned c = 0; c < kSmallClassCount; ++c) out.bins[c].cached_regions += outboxes[c];
 }
@@ -82,7 +86,8 @@ void add_caches(HeapSnapshot& out, const Arena* only) noexcept {
 void take_snapshot(HeapSnapshot& out) noexcept {
     out = HeapSnapshot{};
     ClassSums taken{};
-    if (ThreadState* state = attached_thread()) state->post_all();
+    if (ThreadState* state = attached_thread())
+        state->post_all();
     for (uint32_t i = 0; i < g_heap.threads.arena_count(); ++i) add_arena(*arena_at(i), out, taken);
     add_caches(out, nullptr);
     out.dirty += g_heap.source.free_bytes(PageState::dirty);
@@ -98,9 +103,11 @@ void take_snapshot(HeapSnapshot& out) noexcept {
 
 bool take_arena_snapshot(unsigned index, HeapSnapshot& out) noexcept {
     out = HeapSnapshot{};
-    if (index >= g_heap.threads.arena_count()) return false;
+    if (index >= g_heap.threads.arena_count())
+        return false;
     ClassSums taken{};
-    if (ThreadState* state = attached_thread()) state->post_all();
+    if (ThreadState* state = attached_thread())
+        state->post_all();
     add_arena(*arena_at(index), out, taken);
     add_caches(out, arena_at(index));
     finish(out, taken);

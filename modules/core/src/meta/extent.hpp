@@ -34,9 +34,9 @@ struct alignas(64) Extent {
     base::ListLink link;  ///< bin bucket, free-chunk bucket, or descriptor pool
     uint32_t arena;       ///< index of the owner
     ExtentKind kind;
-    PageState state;      ///< of free chunks
-    uint8_t size_class;   ///< of a run
-    uint8_t bucket;       ///< of a run: its bin's fullness list, or kNoBucket
+    PageState state;     ///< of free chunks
+    uint8_t size_class;  ///< of a run
+    uint8_t bucket;      ///< of a run: its bin's fullness list, or kNoBucket
     uint16_t free_regions;
     uint16_t carved;
     std::array<uint64_t, kMaxRunRegions / 64> free_bits;

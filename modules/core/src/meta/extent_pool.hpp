@@ -22,8 +22,10 @@ public:
             return extent;
         }
         // A page of them at a time: the metadata lock is then rare.
-        auto* batch = static_cast<Extent*>(metadata.allocate(kBatch * sizeof(Extent), alignof(Extent)));
-        if (batch == nullptr) return nullptr;
+        auto* batch =
+            static_cast<Extent*>(metadata.allocate(kBatch * sizeof(Extent), alignof(Extent)));
+        if (batch == nullptr)
+            return nullptr;
         for (size_t i = 1; i < kBatch; ++i) free_.push_front(batch[kBatch - i]);
         return &batch[0];
     }

@@ -26,21 +26,22 @@ void* MetadataHeap::allocate(size_t size, size_t alignment) noexcept {
                 return nullptr;
             }
         }
-        // SAFETY (H1): a fresh mapping, read and written only through what is handed out.
-        start = reinterpret_cast<uintptr_t>(memory);
+        start = base::address_of(memory);
         // The kernel often places the new block right below the old one; the rest of the old is
         // given up: at most one object's length.
         end_ = start + block;
-        if (next_block_ < kLargestBlock) next_block_ *= 2;
+        if (next_block_ < kLargestBlock)
+            next_block_ *= 2;
     }
     cursor_ = start + size;
     used_ += size;
-    return reinterpret_cast<void*>(start);
+    return base::pointer_at(start);
 }
 
 void* MetadataHeap::map(size_t size) noexcept {
     void* memory = ops_->map(ops_->self, size);
-    if (memory == nullptr) refused_.store(true, std::memory_order_relaxed);
+    if (memory == nullptr)
+        refused_.store(true, std::memory_order_relaxed);
     return memory;
 }
 

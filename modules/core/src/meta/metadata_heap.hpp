@@ -37,7 +37,9 @@ public:
     }
 
     /// True if the OS has refused memory since the last question.
-    [[nodiscard]] bool take_refusal() noexcept { return refused_.exchange(false, std::memory_order_relaxed); }
+    [[nodiscard]] bool take_refusal() noexcept {
+        return refused_.exchange(false, std::memory_order_relaxed);
+    }
 
     /// Bytes taken from the OS: blocks in full, mappings not (their untouched pages cost nothing).
     [[nodiscard]] size_t bytes_taken() noexcept;

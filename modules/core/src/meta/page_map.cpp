@@ -7,6 +7,8 @@
 //                                              chunks:  16 bytes a chunk }
 #include "meta/page_map.hpp"
 
+#include <granary/base/bits.hpp>
+
 namespace granary::core {
 
 using detail::g_page_map_root;
@@ -36,29 +38,36 @@ struct Leaf {
 
 Leaf* leaf_of(uintptr_t address) noexcept {
     // ORDER: acquire, pairs with the release in cover(), so that the leaf's zeros are seen.
-    const uintptr_t distance = g_page_map_root[address >> kLeafShift].load(std::memory_order_acquire);
-    if (distance == 0) return nullptr;
+    const uintptr_t distance =
+        g_page_map_root[address >> kLeafShift].load(std::memory_order_acquire);
+    if (distance == 0)
+        return nullptr;
     // SAFETY (P1): distances are written by cover() only.
-    return reinterpret_cast<Leaf*>(reinterpret_cast<uintptr_t>(&g_zero_entries[0]) + distance);
+    return reinterpret_cast<Leaf*>(base::address_of(&g_zero_entries[0]) + distance);
 }
 
 size_t page_slot(uintptr_t address) noexcept { return (address >> kPageShift) & (kLeafPages - 1); }
-size_t chunk_slot(uintptr_t address) noexcept { return (address >> kChunkShift) & (kLeafChunks - 1); }
+size_t chunk_slot(uintptr_t address) noexcept {
+    return (address >> kChunkShift) & (kLeafChunks - 1);
+}
 
 }  // namespace
 
 bool PageMap::cover(uintptr_t base, size_t size, MetadataHeap& metadata) noexcept {
     const uintptr_t last = (base + size - 1) >> kLeafShift;
-    if (!detail::is_mappable(base) || !detail::is_mappable(base + size - 1)) return false;
+    if (!detail::is_mappable(base) || !detail::is_mappable(base + size - 1))
+        return false;
     for (uintptr_t slot = base >> kLeafShift; slot <= last; ++slot) {
         // ORDER: acquire, as in leaf_of().
-        if (g_page_map_root[slot].load(std::memory_order_acquire) != 0) continue;
+        if (g_page_map_root[slot].load(std::memory_order_acquire) != 0)
+            continue;
         ScopedLock lock(mutex_);
-        if (g_page_map_root[slot].load(std::memory_order_relaxed) != 0) continue;
+        if (g_page_map_root[slot].load(std::memory_order_relaxed) != 0)
+            continue;
         void* memory = metadata.map(sizeof(Leaf));
-        if (memory == nullptr) return false;
-        const uintptr_t distance =
-            reinterpret_cast<uintptr_t>(memory) - reinterpret_cast<uintptr_t>(&g_zero_entries[0]);
+        if (memory == nullptr)
+            return false;
+        const uintptr_t distance = base::address_of(memory) - base::address_of(&g_zero_entries[0]);
         // ORDER: release, pairs with leaf_of(); fresh mappings read zero, so entries are valid at once.
         g_page_map_root[slot].store(distance, std::memory_order_release);
     }
@@ -71,7 +80,8 @@ void PageMap::set_run(uintptr_t base, size_t pages, uint32_t owner, detail::Page
     const size_t first = page_slot(base);
     for (size_t i = 0; i < pages; ++i) {
         leaf->entries[first + i].store(
-            detail::make_entry(owner, kind, static_cast<uint32_t>(i), size_class), std::memory_order_relaxed);
+            detail::make_entry(owner, kind, static_cast<uint32_t>(i), size_class),
+            std::memory_order_relaxed);
     }
 }
 
@@ -79,13 +89,14 @@ void PageMap::set_large(uintptr_t base, size_t pages, uint32_t owner) noexcept {
     Leaf* leaf = leaf_of(base);
     const size_t first = page_slot(base);
     const uint32_t interior = detail::make_entry(owner, detail::PageKind::interior, 0, 0);
-    for (size_t i = 1; i < pages; ++i) leaf->entries[first + i].store(interior, std::memory_order_relaxed);
+    for (size_t i = 1; i < pages; ++i)
+        leaf->entries[first + i].store(interior, std::memory_order_relaxed);
     set_head(base, owner);
 }
 
 void PageMap::set_head(uintptr_t page, uint32_t owner) noexcept {
-    leaf_of(page)->entries[page_slot(page)].store(detail::make_entry(owner, detail::PageKind::head, 0, 0),
-                                                  std::memory_order_relaxed);
+    leaf_of(page)->entries[page_slot(page)].store(
+        detail::make_entry(owner, detail::PageKind::head, 0, 0), std::memory_order_relaxed);
 }
 
 void PageMap::clear_entries(uintptr_t base, size_t pages) noexcept {
@@ -96,7 +107,8 @@ void PageMap::clear_entries(uintptr_t base, size_t pages) noexcept {
 
 void PageMap::set_extent(uintptr_t page, Extent* extent) noexcept {
     // ORDER: release, pairs with extent_at(): the descriptor is complete when it is found.
-    leaf_of(page)->extents[page_slot(page)].store(reinterpret_cast<uintptr_t>(extent), std::memory_order_release);
+    leaf_of(page)->extents[page_slot(page)].store(base::address_of(extent),
+                                                  std::memory_order_release);
 }
 
 Extent* PageMap::extent_at(uintptr_t page) noexcept {
@@ -108,9 +120,11 @@ Extent* PageMap::extent_at(uintptr_t page) noexcept {
 
 bool PageMap::retire_head(uintptr_t page, uint32_t owner, size_t bytes) noexcept {
     Leaf* leaf = leaf_of(page);
-    const uint32_t freed = detail::make_entry(owner, detail::PageKind::freed, 0, detail::kEntryClassMask);
+    const uint32_t freed =
+        detail::make_entry(owner, detail::PageKind::freed, 0, detail::kEntryClassMask);
     const uint32_t old = leaf->entries[page_slot(page)].exchange(freed, std::memory_order_relaxed);
-    if (old == 0 || detail::entry_kind(old) != detail::PageKind::head) return false;
+    if (old == 0 || detail::entry_kind(old) != detail::PageKind::head)
+        return false;
     leaf->extents[page_slot(page)].store((bytes << 1) | 1, std::memory_order_relaxed);
     return true;
 }
@@ -128,11 +142,14 @@ void PageMap::set_chunk(uintptr_t chunk, ChunkWord word, Extent* extent) noexcep
 }
 
 ChunkWord PageMap::chunk_word(uintptr_t address) noexcept {
-    if (!detail::is_mappable(address)) return {};
+    if (!detail::is_mappable(address))
+        return {};
     const Leaf* leaf = leaf_of(address);
-    if (leaf == nullptr) return {};
+    if (leaf == nullptr)
+        return {};
     // ORDER: acquire, pairs with set_chunk().
-    return ChunkWord::unpack(leaf->chunks[chunk_slot(address)].word.load(std::memory_order_acquire));
+    return ChunkWord::unpack(
+        leaf->chunks[chunk_slot(address)].word.load(std::memory_order_acquire));
 }
 
 Extent* PageMap::chunk_extent(uintptr_t address) noexcept {

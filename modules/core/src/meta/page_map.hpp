@@ -32,7 +32,8 @@ struct ChunkWord {
     uint32_t index = 0;         ///< of this chunk in its block, huge only
 
     [[nodiscard]] constexpr uint64_t packed() const noexcept {
-        return uint64_t{static_cast<uint32_t>(use)} | (uint64_t{usable_pages} << 2) | (uint64_t{index} << 16);
+        return uint64_t{static_cast<uint32_t>(use)} | (uint64_t{usable_pages} << 2) |
+               (uint64_t{index} << 16);
     }
     [[nodiscard]] static constexpr ChunkWord unpack(uint64_t word) noexcept {
         return {static_cast<ChunkUse>(word & 3), static_cast<uint32_t>((word >> 2) & 0x3fff),

@@ -33,7 +33,9 @@ struct Chunk {
     PageBits touched;  ///< may hold something other than zeros, whether used or not
     PageBits muzzy;
 
-    [[nodiscard]] PageBits dirty_bits() const noexcept { return and_not(and_not(touched, used), muzzy); }
+    [[nodiscard]] PageBits dirty_bits() const noexcept {
+        return and_not(and_not(touched, used), muzzy);
+    }
 };
 
 using ChunkList = base::IntrusiveList<Chunk, &Chunk::link>;
@@ -50,8 +52,10 @@ void for_each_row(const PageBits& bits, Visit visit) noexcept {
     size_t first = bits.find_first_set(0);
     while (first < kChunkPages) {
         const size_t end = bits.find_first_clear(first);
-        if (!visit(PageRow{first, end - first})) return;
-        if (end >= kChunkPages) return;
+        if (!visit(PageRow{first, end - first}))
+            return;
+        if (end >= kChunkPages)
+            return;
         first = bits.find_first_set(end);
     }
 }

@@ -33,7 +33,8 @@ void ChunkSource::bind(const os::PageOps& ops, MetadataHeap& metadata, PageMap& 
 }
 
 bool ChunkSource::take(size_t chunks, size_t alignment, ChunkRange& out) noexcept {
-    if (chunks > kMostChunks) return false;
+    if (chunks > kMostChunks)
+        return false;
     ScopedLock lock(mutex_);
     alignment = std::max(alignment, kChunkSize);
     return take_free_locked(chunks, alignment, out) || take_fresh_locked(chunks, alignment, out);
@@ -42,7 +43,8 @@ bool ChunkSource::take(size_t chunks, size_t alignment, ChunkRange& out) noexcep
 bool ChunkSource::take_free_locked(size_t chunks, size_t alignment, ChunkRange& out) noexcept {
     for (PageState state : {PageState::dirty, PageState::muzzy, PageState::retained}) {
         Extent* extent = find_locked(state, chunks, alignment);
-        if (extent == nullptr) continue;
+        if (extent == nullptr)
+            continue;
         const uintptr_t base = base::align_up(extent->base, alignment);
         split_locked(extent, base, chunks);
         out = {base, chunks, state == PageState::retained};
@@ -62,14 +64,19 @@ Extent* ChunkSource::find_locked(PageState state, size_t chunks, size_t alignmen
     if (below != exact) {
         int tries = kNearFits;
         for (Extent& extent : set.buckets[below]) {
-            if (fits(extent)) return &extent;
-            if (--tries == 0) break;
+            if (fits(extent))
+                return &extent;
+            if (--tries == 0)
+                break;
         }
     }
-    for (size_t b = set.nonempty.find_first_set(exact); b < kBuckets; b = set.nonempty.find_first_set(b + 1)) {
+    for (size_t b = set.nonempty.find_first_set(exact); b < kBuckets;
+         b = set.nonempty.find_first_set(b + 1)) {
         for (Extent& extent : set.buckets[b]) {
-            if (fits(extent)) return &extent;
-            if (alignment == kChunkSize) break;  // cannot happen: the class is long enough
+            if (fits(extent))
+                return &extent;
+            if (alignment == kChunkSize)
+                break;  // cannot happen: the class is long enough
         }
     }
     return nullptr;
@@ -83,22 +90,27 @@ void ChunkSource::split_locked(Extent* extent, uintptr_t base, size_t chunks) no
     unlink_locked(extent);
     mark_taken(base, chunks);  // before its neighbours look whom to merge with
     // The tail first: it may need a descriptor, and the one just given back is then there for it.
-    if (end < old_end) insert_locked(end, (old_end - end) >> kChunkShift, state);
-    if (old_base < base) insert_locked(old_base, (base - old_base) >> kChunkShift, state);
+    if (end < old_end)
+        insert_locked(end, (old_end - end) >> kChunkShift, state);
+    if (old_base < base)
+        insert_locked(old_base, (base - old_base) >> kChunkShift, state);
 }
 
 bool ChunkSource::take_fresh_locked(size_t chunks, size_t alignment, ChunkRange& out) noexcept {
     const size_t bytes = chunks << kChunkShift;
     uintptr_t base = base::align_up(span_cursor_, alignment);
     if (span_cursor_ == 0 || base < span_cursor_ || base > span_end_ || span_end_ - base < bytes) {
-        if (!grow_span_locked(bytes, alignment)) return false;
+        if (!grow_span_locked(bytes, alignment))
+            return false;
         base = base::align_up(span_cursor_, alignment);
     }
     // Chunks skipped for alignment are committed with the rest, so that C3 holds for them too.
-    if (!ops_->commit(ops_->self, base::pointer_at(span_cursor_), base + bytes - span_cursor_)) return false;
+    if (!ops_->commit(ops_->self, base::pointer_at(span_cursor_), base + bytes - span_cursor_))
+        return false;
     const uintptr_t skipped = span_cursor_;
     span_cursor_ = base + bytes;
-    if (skipped < base) insert_locked(skipped, (base - skipped) >> kChunkShift, PageState::retained);
+    if (skipped < base)
+        insert_locked(skipped, (base - skipped) >> kChunkShift, PageState::retained);
     out = {base, chunks, true};  // chunk words of fresh chunks are "none" from the start
     return true;
 }
@@ -107,8 +119,10 @@ bool ChunkSource::grow_span_locked(size_t bytes, size_t alignment) noexcept {
     // Spans are asked for right below the lowest one: the kernel then merges them into one mapping.
     const size_t slack = alignment > kChunkSize ? alignment : 0;
     size_t wanted = 0;
-    if (base::add_overflows(bytes, slack + kChunkSize, wanted)) return false;
-    size_t span = base::align_up(std::clamp(reserved_ / 2, kSmallestSpan, kLargestSpan), kChunkSize);
+    if (base::add_overflows(bytes, slack + kChunkSize, wanted))
+        return false;
+    size_t span =
+        base::align_up(std::clamp(reserved_ / 2, kSmallestSpan, kLargestSpan), kChunkSize);
     span = std::max(span, bytes + slack);
     void* memory = nullptr;
     size_t reserved = 0;
@@ -124,16 +138,20 @@ bool ChunkSource::grow_span_locked(size_t bytes, size_t alignment) noexcept {
             ops_->release(ops_->self, memory, span);
             memory = ops_->reserve(ops_->self, nullptr, reserved);
         }
-        if (memory != nullptr) break;
-        if (span == bytes + slack) return false;
+        if (memory != nullptr)
+            break;
+        if (span == bytes + slack)
+            return false;
         span = std::max(base::align_up(span / 2, kChunkSize), bytes + slack);
     }
     uintptr_t start = base::address_of(memory);
     uintptr_t end = start + reserved;
     const uintptr_t aligned = base::align_up(start, kChunkSize);
     const uintptr_t aligned_end = base::align_down(end, kChunkSize);
-    if (aligned > start) ops_->release(ops_->self, memory, aligned - start);
-    if (end > aligned_end) ops_->release(ops_->self, base::pointer_at(aligned_end), end - aligned_end);
+    if (aligned > start)
+        ops_->release(ops_->self, memory, aligned - start);
+    if (end > aligned_end)
+        ops_->release(ops_->self, base::pointer_at(aligned_end), end - aligned_end);
     // Its leaves now: later there might be no room for them beside it.
     if (!page_map_->cover(aligned, aligned_end - aligned, *metadata_)) {
         ops_->release(ops_->self, base::pointer_at(aligned), aligned_end - aligned);
@@ -146,7 +164,8 @@ bool ChunkSource::grow_span_locked(size_t bytes, size_t alignment) noexcept {
     }
     span_cursor_ = aligned;
     span_end_ = aligned_end;
-    if (lowest_ == 0 || aligned < lowest_) lowest_ = aligned;
+    if (lowest_ == 0 || aligned < lowest_)
+        lowest_ = aligned;
     reserved_ += aligned_end - aligned;
     return true;
 }
@@ -156,9 +175,11 @@ bool ChunkSource::take_following(uintptr_t end, size_t chunks, ChunkRange& out) 
     if (end == span_cursor_ && span_end_ - end >= (chunks << kChunkShift)) {
         return take_fresh_locked(chunks, kChunkSize, out);
     }
-    if (PageMap::chunk_word(end).use != ChunkUse::free) return false;
+    if (PageMap::chunk_word(end).use != ChunkUse::free)
+        return false;
     Extent* extent = PageMap::chunk_extent(end);
-    if (extent == nullptr || extent->base != end || chunks_of(*extent) < chunks) return false;
+    if (extent == nullptr || extent->base != end || chunks_of(*extent) < chunks)
+        return false;
     const bool zeroed = extent->state == PageState::retained;
     split_locked(extent, end, chunks);
     out = {end, chunks, zeroed};
@@ -229,9 +250,11 @@ void ChunkSource::unlink_locked(Extent* extent) noexcept {
     FreeSet& set = free_[index_of(extent->state)];
     const size_t bucket = page_class_floor(chunks_of(*extent));
     set.buckets[bucket].erase(*extent);
-    if (set.buckets[bucket].empty()) set.nonempty.clear(bucket);
+    if (set.buckets[bucket].empty())
+        set.nonempty.clear(bucket);
     auto& count = free_chunks_[index_of(extent->state)];
-    count.store(count.load(std::memory_order_relaxed) - chunks_of(*extent), std::memory_order_relaxed);
+    count.store(count.load(std::memory_order_relaxed) - chunks_of(*extent),
+                std::memory_order_relaxed);
     extents_.give(extent);
 }
 
@@ -259,8 +282,10 @@ void ChunkSource::decay(uint64_t now_ns) noexcept {
     const size_t muzzy = free_chunks_[index_of(PageState::muzzy)].load(std::memory_order_relaxed);
     const size_t keep_muzzy = muzzy_decay_.limit(now_ns, muzzy);
     lock.release();
-    if (keep_muzzy < muzzy) purge_to(PageState::muzzy, keep_muzzy, false);
-    if (keep < dirty) purge_to(PageState::dirty, keep, lazily);
+    if (keep_muzzy < muzzy)
+        purge_to(PageState::muzzy, keep_muzzy, false);
+    if (keep < dirty)
+        purge_to(PageState::dirty, keep, lazily);
 }
 
 size_t ChunkSource::purge() noexcept {
@@ -276,7 +301,8 @@ size_t ChunkSource::purge_to(PageState from, size_t keep_chunks, bool lazily) no
     while (free_chunks_[index_of(from)].load(std::memory_order_relaxed) > keep_chunks) {
         // The smallest ranges go first: large ones are what a next huge block can use.
         const size_t bucket = set.nonempty.find_first_set();
-        if (bucket == kBuckets) break;
+        if (bucket == kBuckets)
+            break;
         Extent* extent = set.buckets[bucket].back();
         const uintptr_t base = extent->base;
         const size_t bytes = extent->bytes;
@@ -310,7 +336,8 @@ void ChunkSource::release_address_space(size_t chunks) noexcept {
     FreeSet& set = free_[index_of(PageState::retained)];
     while (chunks > 0) {
         const size_t bucket = set.nonempty.find_first_set();
-        if (bucket == kBuckets) return;
+        if (bucket == kBuckets)
+            return;
         Extent* extent = set.buckets[bucket].front();
         const uintptr_t base = extent->base;
         const size_t taken = std::min(chunks, chunks_of(*extent));
@@ -327,7 +354,8 @@ void ChunkSource::release_address_space(size_t chunks) noexcept {
 size_t ChunkSource::free_bytes(PageState state) noexcept {
     ScopedLock lock(mutex_);
     size_t bytes = free_chunks_[index_of(state)].load(std::memory_order_relaxed) << kChunkShift;
-    if (state == PageState::retained) bytes += span_end_ - span_cursor_;
+    if (state == PageState::retained)
+        bytes += span_end_ - span_cursor_;
     return bytes;
 }
 
@@ -342,16 +370,20 @@ void ChunkSource::check_invariants() noexcept {
     for (size_t s = 0; s < kPageStates; ++s) {
         size_t chunks = 0;
         for (size_t b = 0; b < kBuckets; ++b) {
-            GRANARY_CHECK(free_[s].buckets[b].empty() != free_[s].nonempty.test(b), "chunk source: bucket mask [C1]");
+            GRANARY_CHECK(free_[s].buckets[b].empty() != free_[s].nonempty.test(b),
+                          "chunk source: bucket mask [C1]");
             for (Extent& extent : free_[s].buckets[b]) {
                 chunks += chunks_of(extent);
-                GRANARY_CHECK(index_of(extent.state) == s, "chunk source: state of a free range [C1]");
-                GRANARY_CHECK(PageMap::chunk_extent(extent.base) == &extent, "chunk source: first slot [C2]");
+                GRANARY_CHECK(index_of(extent.state) == s,
+                              "chunk source: state of a free range [C1]");
+                GRANARY_CHECK(PageMap::chunk_extent(extent.base) == &extent,
+                              "chunk source: first slot [C2]");
                 GRANARY_CHECK(PageMap::chunk_extent(extent.base + extent.bytes - 1) == &extent,
                               "chunk source: last slot [C2]");
             }
         }
-        GRANARY_CHECK(chunks == free_chunks_[s].load(std::memory_order_relaxed), "chunk source: chunk count [C1]");
+        GRANARY_CHECK(chunks == free_chunks_[s].load(std::memory_order_relaxed),
+                      "chunk source: chunk count [C1]");
     }
 }
 

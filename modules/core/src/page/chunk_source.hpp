@@ -73,7 +73,9 @@ public:
     void release_address_space(size_t chunks) noexcept;
 
     [[nodiscard]] bool has_unpurged() const noexcept {
-        return free_chunks_[0].load(std::memory_order_relaxed) + free_chunks_[1].load(std::memory_order_relaxed) != 0;
+        return free_chunks_[0].load(std::memory_order_relaxed) +
+                   free_chunks_[1].load(std::memory_order_relaxed) !=
+               0;
     }
     /// Bytes free in one state; `retained` includes address space not used yet.
     [[nodiscard]] size_t free_bytes(PageState state) noexcept;
@@ -112,7 +114,7 @@ private:
     uintptr_t span_cursor_ = 0;
     uintptr_t span_end_ = 0;
     uintptr_t lowest_ = 0;  // of all spans: the next one is asked for right below
-    size_t reserved_ = 0;  // bytes of all spans
+    size_t reserved_ = 0;   // bytes of all spans
     Decay dirty_decay_;
     Decay muzzy_decay_;
     PurgeCounters dirty_purges_;

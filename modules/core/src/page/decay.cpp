@@ -27,23 +27,29 @@ constexpr std::array<uint32_t, Decay::kSteps> kWeights = make_weights();
 
 void Decay::set_time(int64_t milliseconds, uint64_t now_ns) noexcept {
     milliseconds_ = milliseconds;
-    epoch_ns_ = milliseconds > 0 ? std::max<uint64_t>(static_cast<uint64_t>(milliseconds) * 1'000'000 / kSteps, 1) : 0;
+    epoch_ns_ = milliseconds > 0 ? std::max<uint64_t>(
+                                       static_cast<uint64_t>(milliseconds) * 1'000'000 / kSteps, 1)
+                                 : 0;
     epoch_start_ = now_ns;
     previous_unused_ = 0;
     backlog_ = {};
 }
 
 size_t Decay::limit(uint64_t now_ns, size_t unused) noexcept {
-    if (milliseconds_ < 0) return unused;
-    if (milliseconds_ == 0) return 0;
+    if (milliseconds_ < 0)
+        return unused;
+    if (milliseconds_ == 0)
+        return 0;
     const size_t fresh = unused > previous_unused_ ? unused - previous_unused_ : 0;
     const uint64_t elapsed = now_ns > epoch_start_ ? (now_ns - epoch_start_) / epoch_ns_ : 0;
-    if (elapsed == 0) return std::min(kept_by_backlog() + fresh, unused);
+    if (elapsed == 0)
+        return std::min(kept_by_backlog() + fresh, unused);
     const size_t shift = elapsed >= kSteps ? kSteps : static_cast<size_t>(elapsed);
     std::copy(backlog_.begin() + static_cast<ptrdiff_t>(shift), backlog_.end(), backlog_.begin());
     std::fill(backlog_.end() - static_cast<ptrdiff_t>(shift), backlog_.end(), 0U);
     // What appeared since the last call dates from then, even if the process slept in between (D3).
-    if (shift < kSteps) backlog_[kSteps - shift] = static_cast<uint32_t>(std::min<size_t>(fresh, UINT32_MAX));
+    if (shift < kSteps)
+        backlog_[kSteps - shift] = static_cast<uint32_t>(std::min<size_t>(fresh, UINT32_MAX));
     epoch_start_ += elapsed * epoch_ns_;
     previous_unused_ = std::min(kept_by_backlog(), unused);
     return previous_unused_;

@@ -43,7 +43,7 @@ private:
     int64_t milliseconds_ = -1;
     uint64_t epoch_ns_ = 0;
     uint64_t epoch_start_ = 0;
-    size_t previous_unused_ = 0;  // at the start of the epoch, after its purge
+    size_t previous_unused_ = 0;              // at the start of the epoch, after its purge
     std::array<uint32_t, kSteps> backlog_{};  // newest last
 };
 

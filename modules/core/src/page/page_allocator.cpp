@@ -14,19 +14,22 @@
 
 namespace granary::core {
 
-Extent* PageAllocator::allocate(size_t pages, size_t alignment, TouchedPages* touched, Growth growth) noexcept {
+Extent* PageAllocator::allocate(size_t pages, size_t alignment, TouchedPages* touched,
+                                Growth growth) noexcept {
     // A row this long holds an aligned one wherever it starts; an entirely free chunk always does.
     const size_t sufficient = std::min(pages + alignment - 1, kChunkPages);
     ScopedLock lock(mutex_);
     Chunk* chunk = choose_locked(sufficient);
     while (chunk == nullptr) {
         lock.release();
-        if (growth == Growth::forbidden || !grow()) return nullptr;
+        if (growth == Growth::forbidden || !grow())
+            return nullptr;
         lock.reacquire();
         chunk = choose_locked(sufficient);  // another thread of a shared arena may have been faster
     }
     Extent* extent = extents_.take(metadata_);
-    if (extent == nullptr) return nullptr;
+    if (extent == nullptr)
+        return nullptr;
     const PageRow row = place(*chunk, pages, alignment);
     GRANARY_ASSERT(row.count >= pages, "K3");
     occupy_locked(*chunk, {row.first, pages}, touched);
@@ -44,10 +47,12 @@ Chunk* PageAllocator::choose_locked(size_t pages) noexcept {
     const size_t below = page_class_floor(pages);
     if (below != exact) {
         Chunk* chunk = buckets_[below].front();
-        if (chunk != nullptr && chunk->longest_free >= pages) return chunk;
+        if (chunk != nullptr && chunk->longest_free >= pages)
+            return chunk;
     }
     const uint32_t candidates = exact < kBuckets ? nonempty_ & (~uint32_t{0} << exact) : 0;
-    return candidates == 0 ? nullptr : buckets_[static_cast<size_t>(std::countr_zero(candidates))].front();
+    return candidates == 0 ? nullptr
+                           : buckets_[static_cast<size_t>(std::countr_zero(candidates))].front();
 }
 
 /// Best fit among the rows, resident pages first, then lowest address.
@@ -56,20 +61,24 @@ PageRow PageAllocator::place(const Chunk& chunk, size_t pages, size_t alignment)
     auto consider = [&](const PageBits& bits) {
         for_each_row(bits, [&](PageRow row) {
             const size_t first = base::align_up(row.first, alignment);
-            if (first + pages <= row.first + row.count && (best.count == 0 || row.count < best.count)) {
+            if (first + pages <= row.first + row.count &&
+                (best.count == 0 || row.count < best.count)) {
                 best = {first, row.count};
             }
             return best.count != pages;
         });
     };
-    if (chunk.dirty_pages >= pages) consider(and_not(chunk.touched, chunk.used));
-    if (best.count == 0) consider(bit_not(chunk.used));
+    if (chunk.dirty_pages >= pages)
+        consider(and_not(chunk.touched, chunk.used));
+    if (best.count == 0)
+        consider(bit_not(chunk.used));
     return best;
 }
 
 bool PageAllocator::grow() noexcept {
     ChunkRange range;
-    if (!source_.take(1, kChunkSize, range)) return false;
+    if (!source_.take(1, kChunkSize, range))
+        return false;
     ScopedLock lock(mutex_);
     if (empty_ != nullptr) {  // another thread of a shared arena was faster (G3)
         lock.release();
@@ -91,7 +100,8 @@ bool PageAllocator::grow() noexcept {
     chunk->base = range.base;
     chunk->free_pages = kChunkPages;
     chunk->longest_free = kChunkPages;
-    if (!range.zeroed) chunk->touched.set_all();
+    if (!range.zeroed)
+        chunk->touched.set_all();
     count_unused_locked(*chunk);
     PageMap::set_chunk(range.base, {ChunkUse::pages, 0, 0}, nullptr);
     ++chunks_;
@@ -100,7 +110,8 @@ bool PageAllocator::grow() noexcept {
 }
 
 void PageAllocator::occupy_locked(Chunk& chunk, PageRow row, TouchedPages* touched) noexcept {
-    if (touched != nullptr) *touched = {chunk.touched, row.first};
+    if (touched != nullptr)
+        *touched = {chunk.touched, row.first};
     unfile_locked(chunk);
     chunk.used.set_range(row.first, row.count);
     chunk.muzzy.clear_range(row.first, row.count);
@@ -126,7 +137,8 @@ Chunk* PageAllocator::vacate_locked(Chunk& chunk, PageRow row, size_t touched_pa
 }
 
 void PageAllocator::give_back(Chunk* chunk) noexcept {
-    if (chunk == nullptr) return;
+    if (chunk == nullptr)
+        return;
     const uintptr_t base = chunk->base;
     const bool dirty = chunk->touched.any();
     PageMap::clear_entries(base, kChunkPages);  // freed marks of the old life
@@ -154,7 +166,8 @@ bool PageAllocator::extend(Extent* extent, size_t pages) noexcept {
     const size_t old_pages = extent->bytes >> kPageShift;
     const size_t first = ((extent->base - chunk.base) >> kPageShift) + old_pages;
     const size_t more = pages - old_pages;
-    if (first + more > kChunkPages || chunk.used.any_in_range(first, more)) return false;
+    if (first + more > kChunkPages || chunk.used.any_in_range(first, more))
+        return false;
     occupy_locked(chunk, {first, more}, nullptr);
     extent->bytes = pages << kPageShift;
     return true;
@@ -171,22 +184,29 @@ void PageAllocator::trim(Extent* extent, size_t pages) noexcept {
 }
 
 void PageAllocator::unfile_locked(Chunk& chunk) noexcept {
-    dirty_.store(dirty_.load(std::memory_order_relaxed) - chunk.dirty_pages, std::memory_order_relaxed);
-    muzzy_.store(muzzy_.load(std::memory_order_relaxed) - chunk.muzzy_pages, std::memory_order_relaxed);
-    if (empty_ == &chunk) empty_ = nullptr;
+    dirty_.store(dirty_.load(std::memory_order_relaxed) - chunk.dirty_pages,
+                 std::memory_order_relaxed);
+    muzzy_.store(muzzy_.load(std::memory_order_relaxed) - chunk.muzzy_pages,
+                 std::memory_order_relaxed);
+    if (empty_ == &chunk)
+        empty_ = nullptr;
     if (chunk.longest_free == 0) {
         full_.erase(chunk);
         return;
     }
     const size_t bucket = page_class_floor(chunk.longest_free);
     buckets_[bucket].erase(chunk);
-    if (buckets_[bucket].empty()) nonempty_ &= ~(uint32_t{1} << bucket);
+    if (buckets_[bucket].empty())
+        nonempty_ &= ~(uint32_t{1} << bucket);
 }
 
 void PageAllocator::refile_locked(Chunk& chunk) noexcept {
-    dirty_.store(dirty_.load(std::memory_order_relaxed) + chunk.dirty_pages, std::memory_order_relaxed);
-    muzzy_.store(muzzy_.load(std::memory_order_relaxed) + chunk.muzzy_pages, std::memory_order_relaxed);
-    if (chunk.free_pages == kChunkPages) empty_ = &chunk;
+    dirty_.store(dirty_.load(std::memory_order_relaxed) + chunk.dirty_pages,
+                 std::memory_order_relaxed);
+    muzzy_.store(muzzy_.load(std::memory_order_relaxed) + chunk.muzzy_pages,
+                 std::memory_order_relaxed);
+    if (chunk.free_pages == kChunkPages)
+        empty_ = &chunk;
     uint32_t longest = 0;
     for_each_row(bit_not(chunk.used), [&](PageRow row) {
         longest = std::max(longest, static_cast<uint32_t>(row.count));
@@ -211,7 +231,8 @@ void PageAllocator::refile_locked(Chunk& chunk) noexcept {
 /// Recounts the chunk's own share of G2; the sums are adjusted by unfile and refile.
 void PageAllocator::count_unused_locked(Chunk& chunk) noexcept {
     chunk.muzzy_pages = static_cast<uint32_t>(chunk.muzzy.count());
-    chunk.dirty_pages = static_cast<uint32_t>(and_not(chunk.touched, chunk.used).count()) - chunk.muzzy_pages;
+    chunk.dirty_pages =
+        static_cast<uint32_t>(and_not(chunk.touched, chunk.used).count()) - chunk.muzzy_pages;
 }
 
 PageCounts PageAllocator::counts() noexcept {
@@ -231,25 +252,34 @@ void PageAllocator::check_invariants() noexcept {
     size_t used = 0;
     size_t chunks = 0;
     auto check = [&](Chunk& chunk, size_t bucket) {
-        GRANARY_CHECK(bit_and(chunk.muzzy, chunk.used).none(), "page allocator: used muzzy page [K1]");
-        GRANARY_CHECK(and_not(chunk.muzzy, chunk.touched).none(), "page allocator: untouched muzzy page [K1]");
-        GRANARY_CHECK(chunk.free_pages == kChunkPages - chunk.used.count(), "page allocator: free pages [K3]");
-        GRANARY_CHECK(chunk.dirty_pages == chunk.dirty_bits().count(), "page allocator: dirty pages [G2]");
-        const size_t expected = chunk.longest_free == 0 ? kBuckets : page_class_floor(chunk.longest_free);
+        GRANARY_CHECK(bit_and(chunk.muzzy, chunk.used).none(),
+                      "page allocator: used muzzy page [K1]");
+        GRANARY_CHECK(and_not(chunk.muzzy, chunk.touched).none(),
+                      "page allocator: untouched muzzy page [K1]");
+        GRANARY_CHECK(chunk.free_pages == kChunkPages - chunk.used.count(),
+                      "page allocator: free pages [K3]");
+        GRANARY_CHECK(chunk.dirty_pages == chunk.dirty_bits().count(),
+                      "page allocator: dirty pages [G2]");
+        const size_t expected =
+            chunk.longest_free == 0 ? kBuckets : page_class_floor(chunk.longest_free);
         GRANARY_CHECK(expected == bucket, "page allocator: bucket [G1]");
-        GRANARY_CHECK((chunk.free_pages == kChunkPages) == (&chunk == empty_), "page allocator: empty chunk [G3]");
+        GRANARY_CHECK((chunk.free_pages == kChunkPages) == (&chunk == empty_),
+                      "page allocator: empty chunk [G3]");
         dirty += chunk.dirty_pages;
         muzzy += chunk.muzzy_pages;
         used += chunk.used.count();
         ++chunks;
     };
     for (size_t b = 0; b < kBuckets; ++b) {
-        GRANARY_CHECK(buckets_[b].empty() == ((nonempty_ >> b & 1) == 0), "page allocator: bucket mask [G1]");
+        GRANARY_CHECK(buckets_[b].empty() == ((nonempty_ >> b & 1) == 0),
+                      "page allocator: bucket mask [G1]");
         for (Chunk& chunk : buckets_[b]) check(chunk, b);
     }
     for (Chunk& chunk : full_) check(chunk, kBuckets);
-    GRANARY_CHECK(dirty == dirty_.load(std::memory_order_relaxed), "page allocator: dirty sum [G2]");
-    GRANARY_CHECK(muzzy == muzzy_.load(std::memory_order_relaxed), "page allocator: muzzy sum [G2]");
+    GRANARY_CHECK(dirty == dirty_.load(std::memory_order_relaxed),
+                  "page allocator: dirty sum [G2]");
+    GRANARY_CHECK(muzzy == muzzy_.load(std::memory_order_relaxed),
+                  "page allocator: muzzy sum [G2]");
     GRANARY_CHECK(used == used_pages_ && chunks == chunks_, "page allocator: used pages [G2]");
 }
 

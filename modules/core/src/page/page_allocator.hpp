@@ -50,7 +50,8 @@ public:
     /// @param touched   if not nullptr, receives which pages need zeroing
     /// @param growth    whether a chunk may be taken from the source
     /// @return an extent of kind none with base, bytes, chunk and arena set; nullptr: out of memory.
-    [[nodiscard]] Extent* allocate(size_t pages, size_t alignment, TouchedPages* touched, Growth growth) noexcept;
+    [[nodiscard]] Extent* allocate(size_t pages, size_t alignment, TouchedPages* touched,
+                                   Growth growth) noexcept;
 
     /// Frees an extent and its descriptor.
     /// @param touched_pages how many of its first pages were ever handed out (all, for large).
@@ -94,11 +95,12 @@ private:
         size_t pages;     ///< purged
         bool chunk_left;  ///< the chunk went back to the source
     };
-    ChunkPurge purge_chunk_locked(ScopedLock& lock, Chunk& chunk, PageState from, size_t wanted, bool lazily) noexcept;
+    ChunkPurge purge_chunk_locked(ScopedLock& lock, Chunk& chunk, PageState from, size_t wanted,
+                                  bool lazily) noexcept;
 
-    ChunkSource& source_;      // const after init
-    MetadataHeap& metadata_;   // const after init
-    const uint32_t arena_;     // const after init
+    ChunkSource& source_;     // const after init
+    MetadataHeap& metadata_;  // const after init
+    const uint32_t arena_;    // const after init
     Mutex mutex_{LockRank::page_allocator};
     // guarded by mutex_
     ExtentPool extents_;

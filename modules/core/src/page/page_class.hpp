@@ -11,7 +11,8 @@ namespace granary::core {
 /// Index of the largest class that is <= `length` (at least 1): 1,2,3,4,5,6,7,8,10,12,14,16,20,…
 [[nodiscard]] constexpr size_t page_class_floor(size_t length) noexcept {
     const size_t log = static_cast<size_t>(std::bit_width(length)) - 1;
-    if (log < 2) return length - 1;
+    if (log < 2)
+        return length - 1;
     return (log - 2) * 4 + ((length >> (log - 2)) & 3) + 3;
 }
 

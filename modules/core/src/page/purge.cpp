@@ -19,11 +19,14 @@ namespace {
 
 /// Keeps only whole kernel pages of which every granary page is free: with 16 or 64 KiB pages the
 /// kernel cannot drop less.
-PageBits whole_os_pages(const PageBits& wanted, const PageBits& used, size_t pages_per_os_page) noexcept {
-    if (pages_per_os_page == 1) return wanted;
+PageBits whole_os_pages(const PageBits& wanted, const PageBits& used,
+                        size_t pages_per_os_page) noexcept {
+    if (pages_per_os_page == 1)
+        return wanted;
     PageBits result;
     for (size_t first = 0; first < kChunkPages; first += pages_per_os_page) {
-        if (wanted.any_in_range(first, pages_per_os_page) && used.none_in_range(first, pages_per_os_page)) {
+        if (wanted.any_in_range(first, pages_per_os_page) &&
+            used.none_in_range(first, pages_per_os_page)) {
             result.set_range(first, pages_per_os_page);
         }
     }
@@ -63,12 +66,15 @@ void PageAllocator::decay(uint64_t now_ns) noexcept {
     const size_t keep_muzzy = muzzy_decay_.limit(now_ns, muzzy);
     const bool lazily = muzzy_decay_.milliseconds() != 0;
     lock.release();
-    if (keep_muzzy < muzzy) purge_to(PageState::muzzy, keep_muzzy, false);
-    if (keep_dirty < dirty) purge_to(PageState::dirty, keep_dirty, lazily);
+    if (keep_muzzy < muzzy)
+        purge_to(PageState::muzzy, keep_muzzy, false);
+    if (keep_dirty < dirty)
+        purge_to(PageState::dirty, keep_dirty, lazily);
 }
 
 size_t PageAllocator::purge() noexcept {
-    const size_t pages = purge_to(PageState::dirty, 0, false) + purge_to(PageState::muzzy, 0, false);
+    const size_t pages =
+        purge_to(PageState::dirty, 0, false) + purge_to(PageState::muzzy, 0, false);
     // The one chunk that may be kept empty has nothing left to be kept for.
     ScopedLock lock(mutex_);
     Chunk* empty = empty_;
@@ -93,12 +99,15 @@ size_t PageAllocator::purge_to(PageState from, size_t keep_pages, bool lazily) n
         for ([[maybe_unused]] Chunk& chunk : buckets_[b]) ++rounds;
         while (rounds-- > 0 && count.load(std::memory_order_relaxed) > keep_pages) {
             Chunk* chunk = buckets_[b].front();
-            if (chunk == nullptr) break;
+            if (chunk == nullptr)
+                break;
             const size_t excess = count.load(std::memory_order_relaxed) - keep_pages;
-            const ChunkPurge purge = purge_chunk_locked(lock, *chunk, from, std::max(excess, kLeastPurge), lazily);
+            const ChunkPurge purge =
+                purge_chunk_locked(lock, *chunk, from, std::max(excess, kLeastPurge), lazily);
             purged += purge.pages;
             // To the back, whether or not there was something to purge.
-            if (!purge.chunk_left && chunk->longest_free != 0 && page_class_floor(chunk->longest_free) == b) {
+            if (!purge.chunk_left && chunk->longest_free != 0 &&
+                page_class_floor(chunk->longest_free) == b) {
                 buckets_[b].erase(*chunk);
                 buckets_[b].push_back(*chunk);
             }
@@ -109,13 +118,15 @@ size_t PageAllocator::purge_to(PageState from, size_t keep_pages, bool lazily) n
 
 /// Purges up to about `wanted` pages of one state in one chunk, the highest ones. Releases the
 /// lock around the system calls.
-PageAllocator::ChunkPurge PageAllocator::purge_chunk_locked(ScopedLock& lock, Chunk& chunk, PageState from,
-                                                            size_t wanted, bool lazily) noexcept {
+PageAllocator::ChunkPurge PageAllocator::purge_chunk_locked(ScopedLock& lock, Chunk& chunk,
+                                                            PageState from, size_t wanted,
+                                                            bool lazily) noexcept {
     const PageBits candidates = from == PageState::dirty ? chunk.dirty_bits() : chunk.muzzy;
     const PageBits pages =
         whole_os_pages(last_bits(candidates, wanted), chunk.used, os::page_size() / kPageSize);
     const size_t count = pages.count();
-    if (count == 0) return {0, false};
+    if (count == 0)
+        return {0, false};
     const PageBits was_muzzy = bit_and(chunk.muzzy, pages);
     unfile_locked(chunk);
     chunk.used = bit_or(chunk.used, pages);
@@ -132,8 +143,10 @@ PageAllocator::ChunkPurge PageAllocator::purge_chunk_locked(ScopedLock& lock, Ch
         void* address = base::pointer_at(chunk.base + (row.first << kPageShift));
         const size_t size = row.count << kPageShift;
         ++calls;
-        const bool ok = lazily ? ops.purge_lazy(ops.self, address, size) : ops.purge_forced(ops.self, address, size);
-        if (ok) done.set_range(row.first, row.count);
+        const bool ok = lazily ? ops.purge_lazy(ops.self, address, size)
+                               : ops.purge_forced(ops.self, address, size);
+        if (ok)
+            done.set_range(row.first, row.count);
         return true;
     });
     lock.reacquire();

@@ -35,14 +35,20 @@ struct LockRankInfo {
 /// One row per rank, in order of acquisition.
 inline constexpr std::array kLockRanks{
     LockRankInfo{LockRank::boot, "boot", "heap", "one-time initialisation"},
-    LockRankInfo{LockRank::background, "background", "heap", "start and stop of the purging thread"},
-    LockRankInfo{LockRank::arena_set, "arena_set", "cache", "arenas, thread states, who adopts what"},
+    LockRankInfo{LockRank::background, "background", "heap",
+                 "start and stop of the purging thread"},
+    LockRankInfo{LockRank::arena_set, "arena_set", "cache",
+                 "arenas, thread states, who adopts what"},
     LockRankInfo{LockRank::inbox, "inbox", "arena", "emptying of one arena's inbox"},
-    LockRankInfo{LockRank::chunk_source, "chunk_source", "page", "address space, free chunks, huge blocks"},
-    LockRankInfo{LockRank::page_allocator, "page_allocator", "page", "pages of one arena's chunks, its large regions"},
-    LockRankInfo{LockRank::bin, "bin", "arena", "runs and parked magazines of one class of one arena"},
+    LockRankInfo{LockRank::chunk_source, "chunk_source", "page",
+                 "address space, free chunks, huge blocks"},
+    LockRankInfo{LockRank::page_allocator, "page_allocator", "page",
+                 "pages of one arena's chunks, its large regions"},
+    LockRankInfo{LockRank::bin, "bin", "arena",
+                 "runs and parked magazines of one class of one arena"},
     LockRankInfo{LockRank::magazine_pool, "magazine_pool", "cache", "empty magazines"},
-    LockRankInfo{LockRank::page_map, "page_map", "meta", "creation of leaves (reads are lock-free)"},
+    LockRankInfo{LockRank::page_map, "page_map", "meta",
+                 "creation of leaves (reads are lock-free)"},
     LockRankInfo{LockRank::metadata_heap, "metadata_heap", "meta", "bump memory of descriptors"},
 };
 

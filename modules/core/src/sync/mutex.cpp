@@ -27,10 +27,12 @@ void set_forking_thread(bool forking) noexcept {
 
 bool Mutex::lock_contended() noexcept {
     const uint32_t forking = g_forking_thread.load(std::memory_order_relaxed);
-    if (GRANARY_UNLIKELY(forking != 0) && forking == os::thread_id()) return false;
+    if (GRANARY_UNLIKELY(forking != 0) && forking == os::thread_id())
+        return false;
     for (int i = 0; i < kSpins; ++i) {
         os::cpu_relax();
-        if (word_.load(std::memory_order_relaxed) == 0 && try_lock()) return true;
+        if (word_.load(std::memory_order_relaxed) == 0 && try_lock())
+            return true;
     }
     // ORDER: acquire, pairs with the release in unlock(); 2 makes that unlock wake us (M1).
     while (word_.exchange(2, std::memory_order_acquire) != 0) os::futex_wait(word_, 2);
@@ -49,7 +51,8 @@ thread_local constinit uint16_t t_held[kLockRanks.size()] GRANARY_TLS_INITIAL_EX
 
 void Mutex::note_acquired() const noexcept {
     for (size_t rank = static_cast<size_t>(rank_) + 1; rank < kLockRanks.size(); ++rank) {
-        if (t_held[rank] == 0) continue;
+        if (t_held[rank] == 0)
+            continue;
         base::FixedString<128> line;
         line.append("lock order: ").append(kLockRanks[static_cast<size_t>(rank_)].name);
         line.append(" taken while holding ").append(kLockRanks[rank].name).append(" [M2]");

@@ -53,7 +53,8 @@ public:
     void unlock() noexcept {
         note_released();
         // ORDER: release, pairs with the acquires above.
-        if (GRANARY_UNLIKELY(word_.exchange(0, std::memory_order_release) == 2)) wake();
+        if (GRANARY_UNLIKELY(word_.exchange(0, std::memory_order_release) == 2))
+            wake();
     }
 
     /// Forked child: nobody holds it, whatever the parent's threads did.
@@ -85,7 +86,8 @@ public:
     ScopedLock& operator=(const ScopedLock&) = delete;
 
     void release() noexcept {
-        if (held_) mutex_.unlock();
+        if (held_)
+            mutex_.unlock();
         held_ = false;
     }
     /// After release() only.

@@ -29,10 +29,10 @@ inline constexpr size_t kChunkPages = kChunkSize / kPageSize;
 
 /// Five numbers from which everything else in this file follows.
 struct Geometry {
-    size_t tiny;              ///< smallest class, bytes; serves requests too small to need alignment
-    size_t quantum;           ///< spacing up to quantum * steps, and the minimum alignment
-    size_t steps;             ///< classes per doubling above that; a power of two
-    size_t small_max;         ///< largest class that lives in runs
+    size_t tiny;       ///< smallest class, bytes; serves requests too small to need alignment
+    size_t quantum;    ///< spacing up to quantum * steps, and the minimum alignment
+    size_t steps;      ///< classes per doubling above that; a power of two
+    size_t small_max;  ///< largest class that lives in runs
     size_t run_target_bytes;  ///< a run is about this long, or min_regions regions
     size_t min_regions;
 };
@@ -69,21 +69,25 @@ constexpr RunShape run_shape(size_t size) {
     const size_t by_target = kGeometry.run_target_bytes / kPageSize;
     const size_t by_regions = (size * kGeometry.min_regions + kPageSize - 1) / kPageSize;
     size_t first = by_target < longest_useful ? by_target : longest_useful;
-    if (first < by_regions) first = by_regions;
+    if (first < by_regions)
+        first = by_regions;
     size_t best = first;
     size_t best_waste = SIZE_MAX;
     for (size_t pages = first; pages <= 2 * first && pages <= kMaxRunPages; ++pages) {
         size_t regions = pages * kPageSize / size;
-        if (regions > kMaxRunRegions) regions = kMaxRunRegions;
+        if (regions > kMaxRunRegions)
+            regions = kMaxRunRegions;
         const size_t waste = (pages * kPageSize - regions * size) * 1024 / (pages * kPageSize);
         if (waste < best_waste) {
             best_waste = waste;
             best = pages;
         }
-        if (waste <= 16) break;
+        if (waste <= 16)
+            break;
     }
     size_t regions = best * kPageSize / size;
-    if (regions > kMaxRunRegions) regions = kMaxRunRegions;
+    if (regions > kMaxRunRegions)
+        regions = kMaxRunRegions;
     return {best, regions};
 }
 
@@ -93,8 +97,8 @@ inline constexpr size_t kSmallClassCount = detail::count_classes();
 
 /// One small class; every derived column is computed, none is typed in.
 struct SizeClass {
-    uint32_t size;               ///< bytes per region
-    uint32_t reciprocal;         ///< ceil(2^32 / size)
+    uint32_t size;        ///< bytes per region
+    uint32_t reciprocal;  ///< ceil(2^32 / size)
     uint16_t run_pages;
     uint16_t run_regions;
     uint16_t magazine_capacity;  ///< regions
@@ -108,19 +112,22 @@ consteval std::array<SizeClass, kSmallClassCount> make_size_classes() {
     auto add = [&](size_t size) {
         const RunShape shape = run_shape(size);
         size_t capacity = kMagazineBytes / size;
-        if (capacity > kMagazineSlots) capacity = kMagazineSlots;
-        if (capacity < 4) capacity = 4;
-        table[index++] = SizeClass{static_cast<uint32_t>(size),
-                                   static_cast<uint32_t>(((uint64_t{1} << 32) + size - 1) / size),
-                                   static_cast<uint16_t>(shape.pages),
-                                   static_cast<uint16_t>(shape.regions),
-                                   static_cast<uint16_t>(capacity)};
+        if (capacity > kMagazineSlots)
+            capacity = kMagazineSlots;
+        if (capacity < 4)
+            capacity = 4;
+        table[index++] =
+            SizeClass{static_cast<uint32_t>(size),
+                      static_cast<uint32_t>(((uint64_t{1} << 32) + size - 1) / size),
+                      static_cast<uint16_t>(shape.pages), static_cast<uint16_t>(shape.regions),
+                      static_cast<uint16_t>(capacity)};
     };
     add(kGeometry.tiny);
     const size_t linear_max = kGeometry.quantum * kGeometry.steps;
     for (size_t size = kGeometry.quantum; size <= linear_max; size += kGeometry.quantum) add(size);
     for (size_t base = linear_max; base < kSmallMax; base *= 2) {
-        for (size_t step = 1; step <= kGeometry.steps; ++step) add(base + base / kGeometry.steps * step);
+        for (size_t step = 1; step <= kGeometry.steps; ++step)
+            add(base + base / kGeometry.steps * step);
     }
     return table;
 }
@@ -132,7 +139,8 @@ inline constexpr std::array<SizeClass, kSmallClassCount> kSizeClasses = detail::
 /// Requests up to kLowMax are looked up in 8-byte steps, larger small ones in kHighStep steps.
 inline constexpr size_t kLowMax = 4096;
 inline constexpr size_t kLowShift = 3;
-inline constexpr size_t kHighShift = static_cast<size_t>(std::countr_zero(kLowMax / kGeometry.steps));
+inline constexpr size_t kHighShift =
+    static_cast<size_t>(std::countr_zero(kLowMax / kGeometry.steps));
 
 namespace detail {
 
@@ -159,7 +167,8 @@ inline constexpr auto kHighLookup = detail::make_lookup<kHighShift, kSmallMax>()
 
 /// Class of a request of at most kSmallMax bytes.
 [[nodiscard]] constexpr unsigned small_class(size_t size) noexcept {
-    if (size <= kLowMax) return low_class(size);
+    if (size <= kLowMax)
+        return low_class(size);
     return kHighLookup[(size + ((size_t{1} << kHighShift) - 1)) >> kHighShift];
 }
 
@@ -183,10 +192,14 @@ namespace detail {
 consteval bool sizes_are_valid() {
     for (size_t i = 0; i < kSmallClassCount; ++i) {
         const SizeClass& c = kSizeClasses[i];
-        if (i > 0 && c.size <= kSizeClasses[i - 1].size) return false;
-        if (c.size >= kGeometry.quantum && c.size % kGeometry.quantum != 0) return false;
-        if (small_class(c.size) != i) return false;
-        if (i + 1 < kSmallClassCount && small_class(c.size + 1) != i + 1) return false;
+        if (i > 0 && c.size <= kSizeClasses[i - 1].size)
+            return false;
+        if (c.size >= kGeometry.quantum && c.size % kGeometry.quantum != 0)
+            return false;
+        if (small_class(c.size) != i)
+            return false;
+        if (i + 1 < kSmallClassCount && small_class(c.size + 1) != i + 1)
+            return false;
     }
     return kSizeClasses[kSmallClassCount - 1].size == kSmallMax;
 }
@@ -195,7 +208,8 @@ consteval bool sizes_are_valid() {
 consteval bool reciprocals_are_exact() {
     for (const SizeClass& c : kSizeClasses) {
         const uint64_t excess = uint64_t{c.reciprocal} * c.size - (uint64_t{1} << 32);
-        if (excess * (uint64_t{c.run_pages} * kPageSize) >= (uint64_t{1} << 32)) return false;
+        if (excess * (uint64_t{c.run_pages} * kPageSize) >= (uint64_t{1} << 32))
+            return false;
     }
     return true;
 }
@@ -203,9 +217,12 @@ consteval bool reciprocals_are_exact() {
 consteval bool runs_are_tight() {
     for (const SizeClass& c : kSizeClasses) {
         const size_t bytes = c.run_pages * kPageSize;
-        if (c.run_pages == 0 || c.run_pages > kMaxRunPages || c.run_regions > kMaxRunRegions) return false;
-        if (c.run_regions < 2 || size_t{c.run_regions} * c.size > bytes) return false;
-        if ((bytes - size_t{c.run_regions} * c.size) * kMaxTailWasteDivisor > bytes) return false;
+        if (c.run_pages == 0 || c.run_pages > kMaxRunPages || c.run_regions > kMaxRunRegions)
+            return false;
+        if (c.run_regions < 2 || size_t{c.run_regions} * c.size > bytes)
+            return false;
+        if ((bytes - size_t{c.run_regions} * c.size) * kMaxTailWasteDivisor > bytes)
+            return false;
     }
     return true;
 }

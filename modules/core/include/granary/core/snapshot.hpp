@@ -27,28 +27,28 @@ struct BinSnapshot {
 
 /// The whole heap or one arena. All sizes in bytes unless said otherwise.
 struct HeapSnapshot {
-    size_t allocated = 0;        ///< usable bytes of live regions
+    size_t allocated = 0;  ///< usable bytes of live regions
     size_t small_allocated = 0;
     size_t large_allocated = 0;
     size_t huge_allocated = 0;
-    size_t active = 0;           ///< pages that hold live or cached regions
-    size_t dirty = 0;            ///< unused, still resident
-    size_t muzzy = 0;            ///< unused, given back lazily
-    size_t retained = 0;         ///< address space kept, no memory behind it
-    size_t metadata = 0;         ///< bytes taken for descriptors
-    size_t mapped = 0;           ///< active + dirty + muzzy + metadata
-    size_t resident = 0;         ///< upper bound of RSS: active + dirty + metadata
-    uint64_t dirty_purges = 0;   ///< purge passes
+    size_t active = 0;          ///< pages that hold live or cached regions
+    size_t dirty = 0;           ///< unused, still resident
+    size_t muzzy = 0;           ///< unused, given back lazily
+    size_t retained = 0;        ///< address space kept, no memory behind it
+    size_t metadata = 0;        ///< bytes taken for descriptors
+    size_t mapped = 0;          ///< active + dirty + muzzy + metadata
+    size_t resident = 0;        ///< upper bound of RSS: active + dirty + metadata
+    uint64_t dirty_purges = 0;  ///< purge passes
     uint64_t dirty_madvises = 0;
-    uint64_t dirty_purged = 0;   ///< pages
+    uint64_t dirty_purged = 0;  ///< pages
     uint64_t muzzy_purges = 0;
     uint64_t muzzy_madvises = 0;
     uint64_t muzzy_purged = 0;
     unsigned arenas = 0;
-    unsigned threads = 0;        ///< attached to the arena(s)
-    size_t large_live = 0;       ///< large regions
-    size_t huge_live = 0;        ///< huge blocks
-    size_t cached = 0;           ///< bytes in magazines
+    unsigned threads = 0;   ///< attached to the arena(s)
+    size_t large_live = 0;  ///< large regions
+    size_t huge_live = 0;   ///< huge blocks
+    size_t cached = 0;      ///< bytes in magazines
     std::array<BinSnapshot, kSmallClassCount> bins{};
 };
 

@@ -67,10 +67,12 @@ GRANARY_NOINLINE void tick_slow() noexcept;
 /// @return       nullptr if out of memory or size > kMaxSize.
 template <auto Slow = detail::allocate_slow>
 [[nodiscard]] GRANARY_ALWAYS_INLINE void* allocate(size_t size) noexcept(noexcept(Slow(size))) {
-    if (GRANARY_UNLIKELY(size > kLowMax)) return Slow(size);
+    if (GRANARY_UNLIKELY(size > kLowMax))
+        return Slow(size);
     detail::CacheBin& bin = detail::t_cache->bins[low_class(size)];
     void** const top = bin.top.load(std::memory_order_relaxed);
-    if (GRANARY_UNLIKELY(top == bin.base.load(std::memory_order_relaxed))) return Slow(size);
+    if (GRANARY_UNLIKELY(top == bin.base.load(std::memory_order_relaxed)))
+        return Slow(size);
     void* const region = top[-1];
     bin.top.store(top - 1, std::memory_order_relaxed);
     return region;
@@ -80,10 +82,12 @@ template <auto Slow = detail::allocate_slow>
 GRANARY_ALWAYS_INLINE void deallocate(void* pointer) noexcept {
     // SAFETY (E2): the number is only looked up.
     const auto address = reinterpret_cast<uintptr_t>(pointer);
-    if (GRANARY_UNLIKELY(!detail::is_mappable(address))) return detail::deallocate_slow(pointer);
+    if (GRANARY_UNLIKELY(!detail::is_mappable(address)))
+        return detail::deallocate_slow(pointer);
     detail::CacheView* const cache = detail::t_cache;
     const uint32_t mine = detail::page_entry(address) ^ cache->owner_key;
-    if (GRANARY_UNLIKELY(mine > detail::kEntryRunMask)) return detail::deallocate_slow(pointer);
+    if (GRANARY_UNLIKELY(mine > detail::kEntryRunMask))
+        return detail::deallocate_slow(pointer);
     detail::CacheBin& bin = cache->bins[mine & detail::kEntryClassMask];
     const uint32_t offset =
         (mine & detail::kEntryPageMask) | (static_cast<uint32_t>(address) & (kPageSize - 1));
@@ -99,7 +103,8 @@ GRANARY_ALWAYS_INLINE void deallocate(void* pointer) noexcept {
     // ORDER: release, so that a forked child, which may see any prefix of this thread's stores,
     // never sees the count without the slot; free on x86.
     bin.top.store(top + 1, std::memory_order_release);
-    if (GRANARY_UNLIKELY(--cache->countdown < 0)) detail::tick_slow();
+    if (GRANARY_UNLIKELY(--cache->countdown < 0))
+        detail::tick_slow();
 }
 
 }  // namespace granary::core

@@ -57,8 +57,10 @@ inline constexpr uint32_t kMaxArenas = 4094;
 /// Matches no entry.
 inline constexpr uint32_t kNoOwnerKey = 0xfffU << kEntryOwnerShift;
 
-[[nodiscard]] constexpr uint32_t make_entry(uint32_t owner, PageKind kind, uint32_t page, uint32_t size_class) noexcept {
-    return owner | (static_cast<uint32_t>(kind) << kEntryKindShift) | (page << kPageShift) | size_class;
+[[nodiscard]] constexpr uint32_t make_entry(uint32_t owner, PageKind kind, uint32_t page,
+                                            uint32_t size_class) noexcept {
+    return owner | (static_cast<uint32_t>(kind) << kEntryKindShift) | (page << kPageShift) |
+           size_class;
 }
 [[nodiscard]] constexpr PageKind entry_kind(uint32_t entry) noexcept {
     return static_cast<PageKind>((entry >> kEntryKindShift) & 3U);
@@ -80,7 +82,8 @@ extern constinit GRANARY_HIDDEN std::atomic<uint32_t> g_zero_entries[kLeafPages]
 /// The entry of the page at `address`, which must be mappable.
 [[nodiscard]] inline uint32_t page_entry(uintptr_t address) noexcept {
     // ORDER: relaxed; the program hands the pointer over with its own synchronisation (see Locking).
-    const uintptr_t distance = g_page_map_root[address >> kLeafShift].load(std::memory_order_relaxed);
+    const uintptr_t distance =
+        g_page_map_root[address >> kLeafShift].load(std::memory_order_relaxed);
     // SAFETY (E2): distance is 0 or that of a leaf, which starts with its entries.
     const auto* entries = reinterpret_cast<const std::atomic<uint32_t>*>(
         reinterpret_cast<uintptr_t>(&g_zero_entries[0]) + distance);
