@@ -10,9 +10,9 @@
 #include <thread>
 #include <vector>
 
+#include <gtest/gtest.h>
 #include <granary/base/bits.hpp>
 #include <granary/base/prng.hpp>
-#include <gtest/gtest.h>
 
 #include "support/bin_floor.hpp"
 #include "support/seed.hpp"
@@ -38,7 +38,8 @@ protected:
         Magazine* const empty = magazines.take(metadata);
         Magazine* const filled = arena->refill(size_class, empty);
         EXPECT_NE(filled, nullptr);
-        if (filled != empty) magazines.give(empty);
+        if (filled != empty)
+            magazines.give(empty);
         EXPECT_GT(filled->size(), 0U);
         return filled;
     }
@@ -47,7 +48,8 @@ protected:
         return counts.active + counts.dirty + counts.muzzy;
     }
 
-    const std::unique_ptr<Arena> arena = std::make_unique<Arena>(kTestArena, source, metadata, magazines);
+    const std::unique_ptr<Arena> arena =
+        std::make_unique<Arena>(kTestArena, source, metadata, magazines);
 };
 
 TEST_F(ArenaTest, A1_RegionsLieInPagesOfTheArenaAndTheClass) {
@@ -108,7 +110,8 @@ TEST_F(ArenaTest, PurgeGivesBackEverythingThatIsFree) {
         }
     }
     std::vector<void*> large;
-    for (size_t pages = 1; pages < 100; ++pages) large.push_back(arena->allocate_large(pages, 1, nullptr));
+    for (size_t pages = 1; pages < 100; ++pages)
+        large.push_back(arena->allocate_large(pages, 1, nullptr));
     for (size_t i = 0; i < taken.size(); ++i) {
         if (i % 3 == 0) {
             arena->post(taken[i]);
@@ -116,7 +119,8 @@ TEST_F(ArenaTest, PurgeGivesBackEverythingThatIsFree) {
             magazines.give(empty);
         }
     }
-    for (void* region : large) arena->deallocate_large(PageMap::extent_at(base::address_of(region)));
+    for (void* region : large)
+        arena->deallocate_large(PageMap::extent_at(base::address_of(region)));
     EXPECT_EQ(arena->large_bytes(), 0U);
     EXPECT_EQ(arena->large_live(), 0U);
     EXPECT_GT(arena->cached_large_bytes(), 0U);
@@ -139,7 +143,8 @@ TEST_F(ArenaTest, BeforeAChunkMoreItTakesBackWhatIsParked) {
         taken.push_back(refill());
     }
     for (Magazine* magazine : taken) {
-        if (Magazine* const empty = arena->park(magazine)) magazines.give(empty);
+        if (Magazine* const empty = arena->park(magazine))
+            magazines.give(empty);
     }
     const size_t chunks = fake.committed_bytes();
     for (int i = 0; i < 10; ++i) ASSERT_NE(arena->allocate_large(20, 1, nullptr), nullptr);
@@ -197,9 +202,12 @@ protected:
     }
     void expect_entries(const Extent& extent) {
         using detail::PageKind;
-        EXPECT_EQ(detail::page_entry(extent.base), detail::make_entry(arena->owner_key(), PageKind::head, 0, 0));
-        for (uintptr_t page = extent.base + kPageSize; page < extent.base + extent.bytes; page += kPageSize) {
-            ASSERT_EQ(detail::page_entry(page), detail::make_entry(arena->owner_key(), PageKind::interior, 0, 0));
+        EXPECT_EQ(detail::page_entry(extent.base),
+                  detail::make_entry(arena->owner_key(), PageKind::head, 0, 0));
+        for (uintptr_t page = extent.base + kPageSize; page < extent.base + extent.bytes;
+             page += kPageSize) {
+            ASSERT_EQ(detail::page_entry(page),
+                      detail::make_entry(arena->owner_key(), PageKind::interior, 0, 0));
         }
         const auto after = detail::page_entry(extent.base + extent.bytes);
         EXPECT_NE(detail::entry_kind(after), PageKind::interior) << "the next region's, or none";
@@ -292,15 +300,18 @@ TEST_F(ArenaTest, ThreadsNeverHoldTheSameRegion) {
         const auto stamp = [&](Magazine* magazine, size_t expected, size_t mine) {
             for (uint32_t i = 0; i < magazine->size(); ++i) {
                 auto* word = static_cast<size_t*>(magazine->first()[i]);
-                if (expected != 0 && word[1] != expected) failed.store(true, std::memory_order_relaxed);
+                if (expected != 0 && word[1] != expected)
+                    failed.store(true, std::memory_order_relaxed);
                 word[1] = mine;
             }
         };
         for (int i = 0; i < 3000; ++i) {
-            const unsigned c = small_class(16) + static_cast<unsigned>(prng.below(kSmallClassCount - 2));
+            const unsigned c =
+                small_class(16) + static_cast<unsigned>(prng.below(kSmallClassCount - 2));
             Magazine* const empty = magazines.take(metadata);
             Magazine* magazine = arena->refill(c, empty);
-            if (magazine != empty) magazines.give(empty);
+            if (magazine != empty)
+                magazines.give(empty);
             stamp(magazine, 0, id);
             stamp(magazine, id, id);
             if (prng.below(4) == 0) {  // somebody else returns them
@@ -314,14 +325,25 @@ TEST_F(ArenaTest, ThreadsNeverHoldTheSameRegion) {
             }
             stamp(magazine, id, id);
             switch (prng.below(8)) {
-                case 0: case 1: case 2:
-                    if (Magazine* const spare = arena->park(magazine)) magazines.give(spare);
+                case 0:
+                case 1:
+                case 2:
+                    if (Magazine* const spare = arena->park(magazine))
+                        magazines.give(spare);
                     break;
-                case 3: case 4: case 5: arena->post(magazine); break;
-                default: arena->distribute(magazine); break;
+                case 3:
+                case 4:
+                case 5:
+                    arena->post(magazine);
+                    break;
+                default:
+                    arena->distribute(magazine);
+                    break;
             }
-            if (prng.below(200) == 0) arena->purge();
-            if (prng.below(50) == 0) arena->age(false);
+            if (prng.below(200) == 0)
+                arena->purge();
+            if (prng.below(50) == 0)
+                arena->age(false);
             if (prng.below(4) == 0) {
                 TouchedPages touched;
                 const size_t pages = 1 + prng.below(30);
@@ -329,7 +351,8 @@ TEST_F(ArenaTest, ThreadsNeverHoldTheSameRegion) {
                 Extent* const extent = PageMap::extent_at(base::address_of(region));
                 static_cast<size_t*>(region)[0] = id;
                 static_cast<void>(arena->resize_large(extent, 1 + prng.below(30)));
-                if (static_cast<size_t*>(region)[0] != id) failed.store(true, std::memory_order_relaxed);
+                if (static_cast<size_t*>(region)[0] != id)
+                    failed.store(true, std::memory_order_relaxed);
                 arena->deallocate_large(extent);
             }
         }
@@ -343,7 +366,8 @@ TEST_F(ArenaTest, ThreadsNeverHoldTheSameRegion) {
         for (Magazine* magazine : exchange) arena->distribute(magazine);
         exchange.clear();
         arena->purge();
-        for (unsigned c = 0; c < kSmallClassCount; ++c) ASSERT_EQ(arena->bin(c).counts().taken, 0U) << c;
+        for (unsigned c = 0; c < kSmallClassCount; ++c)
+            ASSERT_EQ(arena->bin(c).counts().taken, 0U) << c;
         ASSERT_EQ(arena->large_live(), 0U);
         ASSERT_EQ(resident(), 0U);
     }

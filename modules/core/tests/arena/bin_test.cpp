@@ -6,9 +6,9 @@
 #include <algorithm>
 #include <set>
 
+#include <gtest/gtest.h>
 #include <granary/base/bits.hpp>
 #include <granary/base/prng.hpp>
-#include <gtest/gtest.h>
 
 #include "support/bin_floor.hpp"
 #include "support/seed.hpp"
@@ -28,7 +28,8 @@ protected:
     Magazine* full() { return pack(take(capacity())); }
     static uintptr_t run_base(const void* region) {
         const uintptr_t address = base::address_of(region);
-        return base::align_down(address, kPageSize) - (detail::page_entry(address) & detail::kEntryPageMask);
+        return base::align_down(address, kPageSize) -
+               (detail::page_entry(address) & detail::kEntryPageMask);
     }
     void release_everything(const std::vector<void*>& regions) {
         give(regions);
@@ -124,7 +125,8 @@ TEST_F(BinTest, TheLimitDoublesWhenWhatWasDistributedIsWantedAgain) {
         return parked;
     };
     auto drain = [&] {
-        while (bin.take_parked() != nullptr) {}
+        while (bin.take_parked() != nullptr) {
+        }
     };
     EXPECT_EQ(park_until_distributed(), 8U);
     drain();
@@ -164,8 +166,10 @@ TEST_F(BinTest, B3_OneEmptyRunIsKeptAndFurtherOnesAreReleased) {
 
 TEST_F(BinTest, ARunThatIsBeingCarvedMayBeReleasedToo) {
     const auto regions = take(per_run() + 3);
-    const std::vector<void*> first(regions.begin(), regions.begin() + static_cast<ptrdiff_t>(per_run()));
-    const std::vector<void*> second(regions.begin() + static_cast<ptrdiff_t>(per_run()), regions.end());
+    const std::vector<void*> first(regions.begin(),
+                                   regions.begin() + static_cast<ptrdiff_t>(per_run()));
+    const std::vector<void*> second(regions.begin() + static_cast<ptrdiff_t>(per_run()),
+                                    regions.end());
     EXPECT_EQ(give(first), 0U);
     EXPECT_EQ(give(second), 1U);
     EXPECT_EQ(pages.counts().dirty, 1U) << "three regions of 512 bytes touch one page";
@@ -242,7 +246,8 @@ TEST_F(BinDeathTest, DistributingARegionTwiceNamesTheDoubleFree) {
 
 TEST_F(BinDeathTest, ADoubleFreeIsFoundAfterTheRunWasReleased) {
     const auto regions = take(per_run() + 1);
-    const std::vector<void*> first(regions.begin(), regions.begin() + static_cast<ptrdiff_t>(per_run()));
+    const std::vector<void*> first(regions.begin(),
+                                   regions.begin() + static_cast<ptrdiff_t>(per_run()));
     give({regions[per_run()]});
     ASSERT_EQ(give(first), 1U);
     ExtentList released;
@@ -273,7 +278,8 @@ TEST_F(BinDeathTest, ADoubleFreeIsFoundAfterThePagesBecameAnotherArenasRun) {
     void* theirs = nullptr;
     run::carve(*run, &theirs, 1);
     run->arena = tests::kTestArena + 1;
-    PageMap::set_run(run->base, shape().run_pages, detail::owner_key(tests::kTestArena + 1), detail::PageKind::run, size_class);
+    PageMap::set_run(run->base, shape().run_pages, detail::owner_key(tests::kTestArena + 1),
+                     detail::PageKind::run, size_class);
     Magazine* const magazine = pack({regions[0]});
     ExtentList released;
     EXPECT_DEATH(bin.distribute(magazine, released), tests::double_free_line(regions[0], 512));
@@ -301,7 +307,8 @@ TEST_F(BinDeathTest, B2_AParkedRegionThatIsFreeInItsRunIsFound) {
     ExtentList released;
     ASSERT_EQ(bin.park(pack(regions), released), nullptr);
     give({regions[0]});
-    EXPECT_DEATH(bin.check_invariants(), "^<granary>: bin: parked region is free in its run \\[B2\\]\n$");
+    EXPECT_DEATH(bin.check_invariants(),
+                 "^<granary>: bin: parked region is free in its run \\[B2\\]\n$");
     ASSERT_NE(bin.take_parked(), nullptr);
 }
 
@@ -313,8 +320,8 @@ TEST_P(BinModel, RandomProgramsHandOutEveryRegionOnce) {
     SCOPED_TRACE(tests::seed_note(seed));
     base::Prng prng(seed);
     BinFloor floor(GetParam());
-    std::set<void*> taken;        // in the program's hands
-    std::vector<void*> order;     // the same, in random order
+    std::set<void*> taken;     // in the program's hands
+    std::vector<void*> order;  // the same, in random order
     size_t parked = 0;
     auto add = [&](void* region) {
         ASSERT_TRUE(taken.insert(region).second) << "handed out twice";
@@ -330,18 +337,25 @@ TEST_P(BinModel, RandomProgramsHandOutEveryRegionOnce) {
     for (int i = 0; i < 600; ++i) {
         ExtentList released;
         switch (prng.below(8)) {
-            case 0: case 1: case 2: {
+            case 0:
+            case 1:
+            case 2: {
                 Magazine* const magazine = floor.refill();
                 for (uint32_t r = 0; r < magazine->size(); ++r) add(magazine->first()[r]);
                 floor.magazines.give(magazine);
                 break;
             }
-            case 3: add(floor.take(1)[0]); break;
-            case 4: case 5: case 6: {
+            case 3:
+                add(floor.take(1)[0]);
+                break;
+            case 4:
+            case 5:
+            case 6: {
                 std::vector<void*> regions;
                 const size_t wanted = 1 + prng.below(floor.shape().magazine_capacity);
                 while (regions.size() < wanted && !order.empty()) regions.push_back(remove_any());
-                if (regions.empty()) break;
+                if (regions.empty())
+                    break;
                 Magazine* const magazine = floor.pack(regions);
                 if (prng.below(2) == 0) {
                     floor.bin.distribute(magazine, released);
@@ -370,7 +384,8 @@ TEST_P(BinModel, RandomProgramsHandOutEveryRegionOnce) {
     }
 }
 
-INSTANTIATE_TEST_SUITE_P(Classes, BinModel, testing::Range(0U, static_cast<unsigned>(kSmallClassCount)),
+INSTANTIATE_TEST_SUITE_P(Classes, BinModel,
+                         testing::Range(0U, static_cast<unsigned>(kSmallClassCount)),
                          [](const auto& c) { return std::to_string(kSizeClasses[c.param].size); });
 
 }  // namespace

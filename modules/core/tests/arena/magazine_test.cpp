@@ -53,7 +53,8 @@ TEST_F(MagazinePoolTest, ThreadsNeverHoldTheSameOne) {
                 ASSERT_NE(magazine, nullptr);
                 ASSERT_EQ(magazine->size(), 0U);
                 magazine->set_size(t);
-                magazine->size_class = static_cast<uint8_t>(t);  // plain: TSan would see a second holder
+                magazine->size_class =
+                    static_cast<uint8_t>(t);  // plain: TSan would see a second holder
                 ASSERT_EQ(magazine->size(), t);
                 magazines.give(magazine);
             }

@@ -6,8 +6,8 @@
 #include <algorithm>
 #include <vector>
 
-#include <granary/base/bits.hpp>
 #include <gtest/gtest.h>
+#include <granary/base/bits.hpp>
 
 #include "support/bin_floor.hpp"
 
@@ -40,7 +40,8 @@ TEST(Run, OfEveryClassHandsOutEachRegionOnceLowestFirst) {
         // Back in a scattered order (any stride that is prime to the count), and out again sorted.
         std::vector<void*> in(out.begin(), out.begin() + static_cast<ptrdiff_t>(regions));
         std::vector<void*> scattered(in);
-        std::rotate(scattered.begin(), scattered.begin() + static_cast<ptrdiff_t>(regions / 3), scattered.end());
+        std::rotate(scattered.begin(), scattered.begin() + static_cast<ptrdiff_t>(regions / 3),
+                    scattered.end());
         std::reverse(scattered.begin(), scattered.end());
         for (void* region : scattered) run::give(run, region);
         ASSERT_TRUE(run::is_empty(run));
@@ -90,7 +91,8 @@ TEST(Run, NamesFreeRegions) {
     EXPECT_FALSE(run::is_free(run, out[0]));
     run::give(run, out[0]);
     EXPECT_TRUE(run::is_free(run, out[0]));
-    EXPECT_TRUE(run::is_free(run, base::pointer_at(run.base + 4 * kSizeClasses[3].size))) << "never handed out";
+    EXPECT_TRUE(run::is_free(run, base::pointer_at(run.base + 4 * kSizeClasses[3].size)))
+        << "never handed out";
 }
 
 TEST(RunDeathTest, AFreeRegionGivenAgainIsADoubleFree) {
@@ -107,8 +109,9 @@ TEST(RunDeathTest, ARegionThatWasNeverHandedOutIsNamed) {
     run::carve(run, &region, 1);
     void* const next = base::pointer_at(run.base + kSizeClasses[3].size);
     EXPECT_DEATH(run::give(run, next),
-                 tests::misuse_line("free", next, ", which was never allocated \\(size class " +
-                                                      std::to_string(kSizeClasses[3].size) + "\\)"));
+                 tests::misuse_line("free", next,
+                                    ", which was never allocated \\(size class " +
+                                        std::to_string(kSizeClasses[3].size) + "\\)"));
 }
 
 TEST(RunDeathTest, X1_ABitAboveTheCarvedRegionsIsFound) {

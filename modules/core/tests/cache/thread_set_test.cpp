@@ -10,9 +10,9 @@
 #include <thread>
 #include <vector>
 
+#include <gtest/gtest.h>
 #include <granary/base/bits.hpp>
 #include <granary/base/prng.hpp>
-#include <gtest/gtest.h>
 
 #include "support/seed.hpp"
 #include "support/thread_floor.hpp"
@@ -27,7 +27,9 @@ const unsigned kClass = small_class(128);
 class ThreadSetTest : public testing::Test, protected tests::ThreadFloor {
 protected:
     void TearDown() override { check(); }
-    static uint32_t users(const ThreadState& state) { return state.arena->threads.load(std::memory_order_relaxed); }
+    static uint32_t users(const ThreadState& state) {
+        return state.arena->threads.load(std::memory_order_relaxed);
+    }
 };
 
 TEST_F(ThreadSetTest, MakesNothingBeforeTheFirstThread) {
@@ -51,7 +53,8 @@ TEST_F(ThreadSetTest, N2_ThreadsHaveArenasOfTheirOwnUpToTheLimitAndShareBeyond) 
         EXPECT_TRUE(arenas.contains(states.back()->arena));
     }
     EXPECT_EQ(threads.arena_count(), 4U);
-    for (const ThreadState* state : states) EXPECT_EQ(users(*state), 2U) << "the fewest first: evenly";
+    for (const ThreadState* state : states)
+        EXPECT_EQ(users(*state), 2U) << "the fewest first: evenly";
     for (ThreadState* state : states) threads.detach(*state);
 }
 
@@ -216,7 +219,8 @@ TEST_F(ThreadSetTest, ThreadsThatComeAndGoLoseNoRegion) {
             std::vector<void*> mine;
             for (int i = 0; i < 400; ++i) {
                 if (prng.below(2) == 0 || mine.empty()) {
-                    void* const region = state.pop(small_class(16) + static_cast<unsigned>(prng.below(20)));
+                    void* const region =
+                        state.pop(small_class(16) + static_cast<unsigned>(prng.below(20)));
                     *static_cast<uint64_t*>(region) = id;
                     mine.push_back(region);
                     continue;
@@ -224,7 +228,8 @@ TEST_F(ThreadSetTest, ThreadsThatComeAndGoLoseNoRegion) {
                 std::swap(mine[prng.below(mine.size())], mine.back());
                 void* const region = mine.back();
                 mine.pop_back();
-                if (*static_cast<uint64_t*>(region) != id) failed.store(true, std::memory_order_relaxed);
+                if (*static_cast<uint64_t*>(region) != id)
+                    failed.store(true, std::memory_order_relaxed);
                 if (prng.below(3) == 0) {
                     const std::lock_guard lock(exchange_mutex);
                     exchange.push_back(region);
@@ -242,8 +247,10 @@ TEST_F(ThreadSetTest, ThreadsThatComeAndGoLoseNoRegion) {
             }
             for (void* region : mine) release(state, region);
             threads.detach(state);
-            if (prng.below(4) == 0) threads.age_idle(0);
-            if (prng.below(10) == 0) threads.flush_idle();
+            if (prng.below(4) == 0)
+                threads.age_idle(0);
+            if (prng.below(10) == 0)
+                threads.flush_idle();
         }
     };
     std::vector<std::thread> team;

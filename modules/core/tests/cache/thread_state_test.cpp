@@ -7,8 +7,8 @@
 #include <set>
 #include <vector>
 
-#include <granary/base/bits.hpp>
 #include <gtest/gtest.h>
+#include <granary/base/bits.hpp>
 
 #include "support/bin_floor.hpp"
 #include "support/thread_floor.hpp"
@@ -38,7 +38,9 @@ protected:
         state.add_outbox(sums);
         return sums[size_class];
     }
-    static size_t capacity(unsigned size_class = kClass) { return kSizeClasses[size_class].magazine_capacity; }
+    static size_t capacity(unsigned size_class = kClass) {
+        return kSizeClasses[size_class].magazine_capacity;
+    }
 
     ThreadState& own;
     ThreadState& other;
@@ -48,7 +50,8 @@ TEST_F(ThreadStateTest, RegionsAreDistinctAndOfTheOwnArena) {
     std::set<void*> seen;
     for (void* region : pop(own, 1000)) {
         EXPECT_TRUE(seen.insert(region).second);
-        EXPECT_LE(detail::page_entry(base::address_of(region)) ^ own.owner_key, detail::kEntryRunMask);
+        EXPECT_LE(detail::page_entry(base::address_of(region)) ^ own.owner_key,
+                  detail::kEntryRunMask);
         std::memset(region, 1, 256);
     }
     EXPECT_EQ(taken(kClass), 1000 + own.cached(kClass));
@@ -64,7 +67,8 @@ TEST_F(ThreadStateTest, TheRegionPushedLastIsPoppedFirst) {
 
 TEST_F(ThreadStateTest, F2_ANeverUsedClassIsEmptyAndFullAtOnce) {
     for (const detail::CacheBin& bin : own.bins) {
-        EXPECT_EQ(bin.top.load(std::memory_order_relaxed), bin.base.load(std::memory_order_relaxed));
+        EXPECT_EQ(bin.top.load(std::memory_order_relaxed),
+                  bin.base.load(std::memory_order_relaxed));
         EXPECT_EQ(bin.top.load(std::memory_order_relaxed), bin.limit);
     }
     EXPECT_EQ(own.cached(kClass), 0U);
@@ -153,7 +157,8 @@ TEST_F(ThreadStateTest, FlushEmptiesEverything) {
 TEST_F(ThreadStateTest, WithoutMemoryPopSaysNoAndRecovers) {
     fake.fail_after(PageCall::map, 0);
     fake.fail_after(PageCall::commit, 0);
-    while (own.pop(kClass) != nullptr) {}
+    while (own.pop(kClass) != nullptr) {
+    }
     own.check_invariants();
     fake.heal();
     EXPECT_NE(own.pop(kClass), nullptr);
@@ -244,9 +249,11 @@ TEST_F(ThreadStateDeathTest, PushingOneOfTheTwoNewestAgainIsADoubleFree) {
 TEST_F(ThreadStateDeathTest, SendingOneOfTheTwoNewestAgainIsADoubleFree) {
     const auto regions = pop(other, 2);
     own.send(other.arena->index(), kClass, regions[0]);
-    EXPECT_DEATH(own.send(other.arena->index(), kClass, regions[0]), tests::double_free_line(regions[0], 256));
+    EXPECT_DEATH(own.send(other.arena->index(), kClass, regions[0]),
+                 tests::double_free_line(regions[0], 256));
     own.send(other.arena->index(), kClass, regions[1]);
-    EXPECT_DEATH(own.send(other.arena->index(), kClass, regions[0]), tests::double_free_line(regions[0], 256));
+    EXPECT_DEATH(own.send(other.arena->index(), kClass, regions[0]),
+                 tests::double_free_line(regions[0], 256));
 }
 
 TEST_F(ThreadStateDeathTest, AnOlderDoubleFreeIsFoundWhenTheMagazineMeetsItsRuns) {
@@ -260,7 +267,8 @@ TEST_F(ThreadStateDeathTest, AnOlderDoubleFreeIsFoundWhenTheMagazineMeetsItsRuns
 TEST_F(ThreadStateDeathTest, T1_ARegionOfAnotherArenaInAMagazineIsFound) {
     void* const region = other.pop(kClass);
     own.push(kClass, region);
-    EXPECT_DEATH(own.check_invariants(), "^<granary>: thread cache: region of another arena or class \\[T1\\]\n$");
+    EXPECT_DEATH(own.check_invariants(),
+                 "^<granary>: thread cache: region of another arena or class \\[T1\\]\n$");
     EXPECT_EQ(own.pop(kClass), region);
 }
 

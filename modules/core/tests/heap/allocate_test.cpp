@@ -5,8 +5,8 @@
 #include <set>
 #include <vector>
 
-#include <granary/base/bits.hpp>
 #include <gtest/gtest.h>
+#include <granary/base/bits.hpp>
 
 #include "support/heap_fixture.hpp"
 
@@ -20,9 +20,30 @@ class Allocate : public tests::HeapFixture {};
 
 /// A spread of sizes over all paths: small, large, huge, and both sides of their borders.
 const std::vector<size_t>& sizes() {
-    static const std::vector<size_t> kSizes{
-        0, 1, 8, 9, 16, 100, 1000, 4095, 4096, 4097, 10'000, kSmallMax, kSmallMax + 1, 40'000, 100'000,
-        500'001, kMiB - 1, kMiB, kMiB + 1, 2 * kMiB - 1, 2 * kMiB, 2 * kMiB + 1, 5'000'000, 33 * kMiB};
+    static const std::vector<size_t> kSizes{0,
+                                            1,
+                                            8,
+                                            9,
+                                            16,
+                                            100,
+                                            1000,
+                                            4095,
+                                            4096,
+                                            4097,
+                                            10'000,
+                                            kSmallMax,
+                                            kSmallMax + 1,
+                                            40'000,
+                                            100'000,
+                                            500'001,
+                                            kMiB - 1,
+                                            kMiB,
+                                            kMiB + 1,
+                                            2 * kMiB - 1,
+                                            2 * kMiB,
+                                            2 * kMiB + 1,
+                                            5'000'000,
+                                            33 * kMiB};
     return kSizes;
 }
 
@@ -60,7 +81,8 @@ TEST_F(Allocate, EverySizeOnEveryPathIsUsableAndCounted) {
         ASSERT_EQ(allocated(), sum);
     }
     for (size_t i = 0; i < regions.size(); ++i) {
-        ASSERT_TRUE(tests::keeps(regions[i], usable_size(regions[i]), static_cast<unsigned>(sizes()[i])));
+        ASSERT_TRUE(
+            tests::keeps(regions[i], usable_size(regions[i]), static_cast<unsigned>(sizes()[i])));
         deallocate(regions[i]);
     }
 }
@@ -79,8 +101,9 @@ TEST_F(Allocate, ZeroBytesGiveAUniquePointer) {
 }
 
 TEST_F(Allocate, WhatNoMachineHasIsRefused) {
-    for (const size_t size : {kMaxSize, kMaxSize + 1, SIZE_MAX, SIZE_MAX - kPageSize, kMaxSize - kChunkSize,
-                              size_t{1} << 62, size_t{1} << 56, (size_t{1} << 50) + 1}) {
+    for (const size_t size :
+         {kMaxSize, kMaxSize + 1, SIZE_MAX, SIZE_MAX - kPageSize, kMaxSize - kChunkSize,
+          size_t{1} << 62, size_t{1} << 56, (size_t{1} << 50) + 1}) {
         EXPECT_EQ(allocate(size), nullptr) << size;
         EXPECT_EQ(allocate_zeroed(size), nullptr) << size;
         EXPECT_EQ(allocate_aligned(64, size), nullptr) << size;
@@ -106,7 +129,8 @@ TEST_F(Allocate, EveryAlignmentUpToAGiBIsKeptForEverySize) {
     for (unsigned shift = 0; shift <= 30; ++shift) {
         const size_t alignment = size_t{1} << shift;
         for (const size_t size : sizes()) {
-            if (shift > 24 && size > kMiB + 1) continue;
+            if (shift > 24 && size > kMiB + 1)
+                continue;
             void* const region = allocate_aligned(alignment, size);
             ASSERT_NE(region, nullptr) << alignment << " " << size;
             ASSERT_TRUE(base::is_aligned(base::address_of(region), alignment)) << size;
@@ -165,7 +189,8 @@ TEST_F(Zeroed, AMixOfDirtyAndFreshPagesReadsZero) {
             std::memset(dirty.back(), 0xee, usable_size(dirty.back()));
         }
         for (size_t i = 0; i < dirty.size(); i += 2) deallocate(dirty[i]);
-        if (round % 2 == 1) purge_all();
+        if (round % 2 == 1)
+            purge_all();
         std::vector<void*> clean;
         for (size_t i = 0; i < 60; ++i) {
             clean.push_back(allocate_zeroed(40 * kKiB + i * 3 * kPageSize));
@@ -213,7 +238,8 @@ TEST_F(Owns, KnowsEveryByteOfWhatIsHandedOutAndNothingElse) {
         const size_t usable = usable_size(region);
         EXPECT_TRUE(owns(region)) << size;
         EXPECT_TRUE(owns(region + usable - 1)) << size;
-        for (size_t offset = 0; offset < usable; offset += 4001) ASSERT_TRUE(owns(region + offset)) << size;
+        for (size_t offset = 0; offset < usable; offset += 4001)
+            ASSERT_TRUE(owns(region + offset)) << size;
         deallocate(region);
         if (size > kSmallMax) {
             EXPECT_FALSE(owns(region)) << size;
@@ -226,7 +252,8 @@ TEST_F(Owns, KnowsEveryByteOfWhatIsHandedOutAndNothingElse) {
     EXPECT_FALSE(owns(&in_data));
     EXPECT_FALSE(owns(nullptr));
     EXPECT_FALSE(owns(base::pointer_at(1)));
-    for (unsigned shift = 12; shift < 64; ++shift) EXPECT_FALSE(owns(base::pointer_at((uintptr_t{1} << shift) - 1)) && shift > 47);
+    for (unsigned shift = 12; shift < 64; ++shift)
+        EXPECT_FALSE(owns(base::pointer_at((uintptr_t{1} << shift) - 1)) && shift > 47);
     EXPECT_FALSE(owns(base::pointer_at(UINTPTR_MAX)));
 }
 

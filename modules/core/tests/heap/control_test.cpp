@@ -5,8 +5,8 @@
 #include <map>
 #include <vector>
 
-#include <granary/base/prng.hpp>
 #include <gtest/gtest.h>
+#include <granary/base/prng.hpp>
 
 #include "support/heap_fixture.hpp"
 #include "support/seed.hpp"
@@ -28,7 +28,8 @@ TEST_F(Counters, CountUsableBytesExactlyFromTheFirstCallOn) {
     EXPECT_EQ(thread_allocated_counter(), in) << "stable";
     uint64_t made = *in;
     uint64_t freed = *out;
-    for (const size_t size : {size_t{0}, size_t{1}, size_t{100}, size_t{5000}, size_t{100'000}, 3 * kMiB}) {
+    for (const size_t size :
+         {size_t{0}, size_t{1}, size_t{100}, size_t{5000}, size_t{100'000}, 3 * kMiB}) {
         for (int i = 0; i < 200; ++i) {
             void* region = i % 2 == 0 ? allocate(size) : allocate_zeroed(size);
             made += usable_size(region);
@@ -67,7 +68,9 @@ TEST_F(Snapshot, EqualsAModelAfterEveryStep) {
     std::array<size_t, kSmallClassCount> small{};
     size_t small_bytes = 0, large_bytes = 0, huge_bytes = 0, large_count = 0, huge_count = 0;
     auto count = [&](size_t usable, int sign) {
-        const auto add = [sign](size_t& sum, size_t value) { sum += sign > 0 ? value : size_t{0} - value; };
+        const auto add = [sign](size_t& sum, size_t value) {
+            sum += sign > 0 ? value : size_t{0} - value;
+        };
         if (usable <= kSmallMax) {
             add(small[small_class(usable)], 1);
             add(small_bytes, usable);
@@ -77,7 +80,9 @@ TEST_F(Snapshot, EqualsAModelAfterEveryStep) {
             add(huge ? huge_count : large_count, 1);
         }
     };
-    auto any = [&] { return std::next(live.begin(), static_cast<ptrdiff_t>(prng.below(live.size()))); };
+    auto any = [&] {
+        return std::next(live.begin(), static_cast<ptrdiff_t>(prng.below(live.size())));
+    };
     for (int i = 0; i < 3000; ++i) {
         const size_t size = prng.below(size_t{1} << (3 + prng.below(20)));
         if (live.empty() || prng.below(5) < 2) {
@@ -97,15 +102,18 @@ TEST_F(Snapshot, EqualsAModelAfterEveryStep) {
             live[region] = usable_size(region);
             count(live[region], +1);
         }
-        if (i % 500 == 0) purge_all();
-        if (i % 10 != 0) continue;
+        if (i % 500 == 0)
+            purge_all();
+        if (i % 10 != 0)
+            continue;
         const auto now = snapshot();
         ASSERT_EQ(now->small_allocated - before->small_allocated, small_bytes);
         ASSERT_EQ(now->large_allocated - before->large_allocated, large_bytes);
         ASSERT_EQ(now->huge_allocated - before->huge_allocated, huge_bytes);
         ASSERT_EQ(now->large_live - before->large_live, large_count);
         ASSERT_EQ(now->huge_live - before->huge_live, huge_count);
-        ASSERT_EQ(now->allocated, now->small_allocated + now->large_allocated + now->huge_allocated);
+        ASSERT_EQ(now->allocated,
+                  now->small_allocated + now->large_allocated + now->huge_allocated);
         ASSERT_GE(now->active, now->allocated);
         ASSERT_EQ(now->mapped, now->active + now->dirty + now->muzzy + now->metadata);
         ASSERT_LE(now->resident, now->mapped);
@@ -201,7 +209,8 @@ TEST_F(Purge, WithDecayTimeZeroMaintenanceLeavesNothingDirty) {
     purge_all();
     void* const keep = allocate(50'000);
     std::vector<void*> regions;
-    for (int i = 0; i < 50; ++i) regions.push_back(allocate(300'000 + static_cast<size_t>(i) * 4096));
+    for (int i = 0; i < 50; ++i)
+        regions.push_back(allocate(300'000 + static_cast<size_t>(i) * 4096));
     regions.push_back(allocate(9 * kMiB));
     for (void* region : regions) {
         std::memset(region, 1, usable_size(region));

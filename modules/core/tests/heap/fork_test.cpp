@@ -7,8 +7,8 @@
 #include <thread>
 #include <vector>
 
-#include <granary/base/prng.hpp>
 #include <gtest/gtest.h>
+#include <granary/base/prng.hpp>
 
 #include "granary/core/lifecycle.hpp"
 #include "support/heap_fixture.hpp"
@@ -22,7 +22,8 @@ class Fork : public tests::HeapFixture {
 protected:
     static void SetUpTestSuite() {
         static bool registered = false;
-        if (!registered) register_process_hooks();
+        if (!registered)
+            register_process_hooks();
         registered = true;
     }
 
@@ -30,9 +31,11 @@ protected:
     template <class Body>
     static bool child_succeeds(Body body) {
         const pid_t child = fork();
-        if (child == 0) _exit(body() ? 0 : 1);
+        if (child == 0)
+            _exit(body() ? 0 : 1);
         int status = 0;
-        return child > 0 && waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+        return child > 0 && waitpid(child, &status, 0) == child && WIFEXITED(status) &&
+               WEXITSTATUS(status) == 0;
     }
 };
 
@@ -46,10 +49,12 @@ TEST_F(Fork, TheChildHasTheParentsRegionsAndItsOwn) {
     tests::fill(huge, 3 * kMiB, 1);
     EXPECT_TRUE(child_succeeds([&] {
         for (unsigned i = 0; i < 500; ++i) {
-            if (!tests::keeps(regions[i], i * 40, i)) return false;
+            if (!tests::keeps(regions[i], i * 40, i))
+                return false;
             deallocate(regions[i]);
         }
-        if (!tests::keeps(huge, 3 * kMiB, 1)) return false;
+        if (!tests::keeps(huge, 3 * kMiB, 1))
+            return false;
         deallocate(huge);
         for (size_t i = 0; i < 500; ++i) deallocate(allocate(i * 100));
         check_invariants();
@@ -76,13 +81,15 @@ TEST_F(Fork, AChildOfABusyProcessWorks) {
             std::vector<void*> mine;
             while (!stop.load(std::memory_order_relaxed)) {
                 if (mine.size() < 300 && prng.below(2) == 0) {
-                    mine.push_back(allocate(prng.below(8) == 0 ? prng.below(200'000) : prng.below(3000)));
+                    mine.push_back(
+                        allocate(prng.below(8) == 0 ? prng.below(200'000) : prng.below(3000)));
                 } else if (!mine.empty()) {
                     // ORDER: acq_rel; the region's contents go with it.
                     deallocate(passed.exchange(mine.back(), std::memory_order_acq_rel));
                     mine.pop_back();
                 }
-                if (prng.below(3000) == 0) purge_all();
+                if (prng.below(3000) == 0)
+                    purge_all();
             }
             for (void* region : mine) deallocate(region);
         });
@@ -92,11 +99,13 @@ TEST_F(Fork, AChildOfABusyProcessWorks) {
             std::vector<void*> regions;
             for (size_t n = 0; n < 300; ++n) {
                 regions.push_back(allocate(n * 50));
-                if (regions.back() == nullptr) return false;
+                if (regions.back() == nullptr)
+                    return false;
                 tests::fill(regions.back(), n * 50, static_cast<unsigned>(n));
             }
             for (size_t n = 0; n < 300; ++n) {
-                if (!tests::keeps(regions[n], n * 50, static_cast<unsigned>(n))) return false;
+                if (!tests::keeps(regions[n], n * 50, static_cast<unsigned>(n)))
+                    return false;
                 deallocate(regions[n]);
             }
             deallocate(allocate(3 * kMiB));
@@ -104,7 +113,8 @@ TEST_F(Fork, AChildOfABusyProcessWorks) {
             purge_all();
             check_invariants();
             return true;
-        })) << "fork " << i;
+        })) << "fork "
+            << i;
     }
     stop.store(true, std::memory_order_relaxed);
     for (std::thread& thread : team) thread.join();

@@ -23,7 +23,8 @@ protected:
     ~OptionsDeathTest() override { GTEST_FLAG_SET(death_test_style, "fast"); }
 
     static void require(bool condition, const char* what) {
-        if (condition) return;
+        if (condition)
+            return;
         std::fprintf(stderr, "not so: %s\n", what);
         std::exit(1);
     }
@@ -49,73 +50,86 @@ protected:
 };
 
 TEST_F(OptionsDeathTest, WithoutThreadCachesEveryRegionComesFromTheRuns) {
-    EXPECT_EXIT({
-        tests::startup_options().thread_cache = false;
-        void* const region = allocate(100);
-        void* const zeroed = allocate_zeroed(200);
-        require(tests::all_zero(zeroed, 200), "zero");
-        require(!flush_thread_cache(), "there is no cache to flush");
-        require(tests::snapshot()->cached == 0, "nothing is cached");
-        require(tests::snapshot()->allocated == usable_size(region) + usable_size(zeroed), "exact counts");
-        deallocate(region);
-        deallocate(zeroed);
-        require(tests::snapshot()->allocated == 0, "exact counts");
-        exercise();
-        check_invariants();
-        std::exit(0);
-    }, testing::ExitedWithCode(0), "");
+    EXPECT_EXIT(
+        {
+            tests::startup_options().thread_cache = false;
+            void* const region = allocate(100);
+            void* const zeroed = allocate_zeroed(200);
+            require(tests::all_zero(zeroed, 200), "zero");
+            require(!flush_thread_cache(), "there is no cache to flush");
+            require(tests::snapshot()->cached == 0, "nothing is cached");
+            require(tests::snapshot()->allocated == usable_size(region) + usable_size(zeroed),
+                    "exact counts");
+            deallocate(region);
+            deallocate(zeroed);
+            require(tests::snapshot()->allocated == 0, "exact counts");
+            exercise();
+            check_invariants();
+            std::exit(0);
+        },
+        testing::ExitedWithCode(0), "");
 }
 
 TEST_F(OptionsDeathTest, OneArenaServesManyThreads) {
-    EXPECT_EXIT({
-        tests::startup_options().arena_limit = 1;
-        exercise();
-        std::vector<std::thread> team;
-        for (int t = 0; t < 4; ++t) team.emplace_back([] { deallocate(allocate(50)); });
-        for (std::thread& thread : team) thread.join();
-        require(arena_count() == 1, "one arena");
-        check_invariants();
-        std::exit(0);
-    }, testing::ExitedWithCode(0), "");
+    EXPECT_EXIT(
+        {
+            tests::startup_options().arena_limit = 1;
+            exercise();
+            std::vector<std::thread> team;
+            for (int t = 0; t < 4; ++t) team.emplace_back([] { deallocate(allocate(50)); });
+            for (std::thread& thread : team) thread.join();
+            require(arena_count() == 1, "one arena");
+            check_invariants();
+            std::exit(0);
+        },
+        testing::ExitedWithCode(0), "");
 }
 
 TEST_F(OptionsDeathTest, AnArenaLimitOfZeroFollowsTheCpus) {
-    EXPECT_EXIT({
-        tests::startup_options().arena_limit = 0;
-        deallocate(allocate(1));
-        require(arena_limit() >= 8, "at least eight");
-        std::exit(0);
-    }, testing::ExitedWithCode(0), "");
+    EXPECT_EXIT(
+        {
+            tests::startup_options().arena_limit = 0;
+            deallocate(allocate(1));
+            require(arena_limit() >= 8, "at least eight");
+            std::exit(0);
+        },
+        testing::ExitedWithCode(0), "");
 }
 
 TEST_F(OptionsDeathTest, DecayTimesAreThoseOfTheOptions) {
-    EXPECT_EXIT({
-        tests::startup_options().dirty_decay_ms = 1234;
-        tests::startup_options().muzzy_decay_ms = 567;
-        bootstrap();
-        bootstrap();
-        require(dirty_decay_ms() == 1234 && muzzy_decay_ms() == 567, "the times");
-        std::exit(0);
-    }, testing::ExitedWithCode(0), "");
+    EXPECT_EXIT(
+        {
+            tests::startup_options().dirty_decay_ms = 1234;
+            tests::startup_options().muzzy_decay_ms = 567;
+            bootstrap();
+            bootstrap();
+            require(dirty_decay_ms() == 1234 && muzzy_decay_ms() == 567, "the times");
+            std::exit(0);
+        },
+        testing::ExitedWithCode(0), "");
 }
 
 TEST_F(OptionsDeathTest, ABackgroundThreadStartsWithTheFirstTick) {
-    EXPECT_EXIT({
-        tests::startup_options().background_thread = true;
-        tests::startup_options().dirty_decay_ms = 10'000;
-        require(!background_thread_enabled(), "not before the start");
-        exercise();
-        require(background_thread_enabled(), "wanted");
-        require(set_background_thread(false), "it stops");
-        std::exit(0);
-    }, testing::ExitedWithCode(0), "");
+    EXPECT_EXIT(
+        {
+            tests::startup_options().background_thread = true;
+            tests::startup_options().dirty_decay_ms = 10'000;
+            require(!background_thread_enabled(), "not before the start");
+            exercise();
+            require(background_thread_enabled(), "wanted");
+            require(set_background_thread(false), "it stops");
+            std::exit(0);
+        },
+        testing::ExitedWithCode(0), "");
 }
 
 TEST_F(OptionsDeathTest, OptionsThatAreNotValidStopTheProgram) {
-    EXPECT_DEATH({
-        tests::startup_options().valid = false;
-        static_cast<void>(allocate(1));
-    }, "<granary>: the options above are not valid and abort_conf is set\n");
+    EXPECT_DEATH(
+        {
+            tests::startup_options().valid = false;
+            static_cast<void>(allocate(1));
+        },
+        "<granary>: the options above are not valid and abort_conf is set\n");
 }
 
 }  // namespace

@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <vector>
 
-#include <granary/base/bits.hpp>
 #include <gtest/gtest.h>
+#include <granary/base/bits.hpp>
 
 #include "support/heap_fixture.hpp"
 
@@ -17,8 +17,11 @@ using tests::kMiB;
 class Reallocate : public tests::HeapFixture {};
 
 TEST_F(Reallocate, EveryTransitionKeepsTheContents) {
-    const std::vector<size_t> sizes{1, 16, 100, 112, 4096, 4097, 20'000, kSmallMax, kSmallMax + 1, 40'000, 200'000,
-                                    kMiB, kMiB + 1, 2 * kMiB, 2 * kMiB + 5000, 4 * kMiB, 9 * kMiB + 1};
+    const std::vector<size_t> sizes{
+        1,        16,          100,       112,           4096,
+        4097,     20'000,      kSmallMax, kSmallMax + 1, 40'000,
+        200'000,  kMiB,        kMiB + 1,  2 * kMiB,      2 * kMiB + 5000,
+        4 * kMiB, 9 * kMiB + 1};
     for (const size_t from : sizes) {
         for (const size_t to : sizes) {
             SCOPED_TRACE(std::to_string(from) + " to " + std::to_string(to));

@@ -5,8 +5,8 @@
 
 #include <set>
 
-#include <granary/base/bits.hpp>
 #include <gtest/gtest.h>
+#include <granary/base/bits.hpp>
 
 #include "support/fake_pages.hpp"
 

@@ -8,9 +8,9 @@
 #include <thread>
 #include <vector>
 
+#include <gtest/gtest.h>
 #include <granary/base/bits.hpp>
 #include <granary/base/prng.hpp>
-#include <gtest/gtest.h>
 
 #include "support/fake_pages.hpp"
 #include "support/seed.hpp"
@@ -44,7 +44,9 @@ TEST_F(MetadataHeapTest, HandsOutZeroedDisjointAlignedMemory) {
         ASSERT_TRUE(tests::is_zero(base, size)) << "H1";
         const auto after = taken.lower_bound(base);
         ASSERT_TRUE(after == taken.end() || base + size <= after->first) << "H1";
-        ASSERT_TRUE(after == taken.begin() || std::prev(after)->first + std::prev(after)->second <= base) << "H1";
+        ASSERT_TRUE(after == taken.begin() ||
+                    std::prev(after)->first + std::prev(after)->second <= base)
+            << "H1";
         taken[base] = size;
         tests::mark(base, size);
     }

@@ -7,9 +7,9 @@
 #include <atomic>
 #include <thread>
 
+#include <gtest/gtest.h>
 #include <granary/base/bits.hpp>
 #include <granary/base/prng.hpp>
-#include <gtest/gtest.h>
 
 #include "support/page_floor.hpp"
 #include "support/seed.hpp"
@@ -27,7 +27,8 @@ class PageMapTest : public testing::Test {
 protected:
     /// A covered range that nobody else uses; its pages are never touched, only looked up.
     uintptr_t covered(size_t size) {
-        void* const memory = floor_.fake.ops().reserve(floor_.fake.ops().self, nullptr, size + kChunkSize);
+        void* const memory =
+            floor_.fake.ops().reserve(floor_.fake.ops().self, nullptr, size + kChunkSize);
         EXPECT_NE(memory, nullptr);
         const uintptr_t base = base::align_up(base::address_of(memory), kChunkSize);
         EXPECT_TRUE(floor_.page_map.cover(base, size, floor_.metadata));
@@ -40,7 +41,8 @@ protected:
 TEST_F(PageMapTest, EntriesPackAndUnpack) {
     for (const uint32_t arena : {0U, 1U, 77U, detail::kMaxArenas - 1}) {
         const uint32_t owner = detail::owner_key(arena);
-        for (const PageKind kind : {PageKind::run, PageKind::head, PageKind::interior, PageKind::freed}) {
+        for (const PageKind kind :
+             {PageKind::run, PageKind::head, PageKind::interior, PageKind::freed}) {
             const uint32_t entry = make_entry(owner, kind, 63, 255);
             EXPECT_NE(entry, 0U);
             EXPECT_EQ(detail::entry_arena(entry), arena);
@@ -49,14 +51,16 @@ TEST_F(PageMapTest, EntriesPackAndUnpack) {
             EXPECT_EQ((entry & detail::kEntryPageMask) >> kPageShift, 63U);
         }
         EXPECT_NE(owner, detail::kNoOwnerKey);
-        EXPECT_GT(owner ^ detail::kNoOwnerKey, detail::kEntryRunMask) << "the empty cache owns nothing";
+        EXPECT_GT(owner ^ detail::kNoOwnerKey, detail::kEntryRunMask)
+            << "the empty cache owns nothing";
     }
 }
 
 TEST_F(PageMapTest, ChunkWordsPackAndUnpack) {
     for (const uint32_t index : {0U, 1U, (1U << 26) - 1}) {
         for (const uint32_t pages : {1U, 511U, 512U}) {
-            const ChunkWord word = ChunkWord::unpack(ChunkWord{ChunkUse::huge, pages, index}.packed());
+            const ChunkWord word =
+                ChunkWord::unpack(ChunkWord{ChunkUse::huge, pages, index}.packed());
             EXPECT_EQ(word.use, ChunkUse::huge);
             EXPECT_EQ(word.usable_pages, pages);
             EXPECT_EQ(word.index, index);
@@ -72,7 +76,8 @@ TEST_F(PageMapTest, AnyAddressMayBeLookedUp) {
     const uintptr_t own = covered(kChunkSize);
     for (int i = 0; i < 200'000; ++i) {
         const uintptr_t address = prng.next() >> prng.below(64);
-        if (address >> kChunkShift == own >> kChunkShift) continue;
+        if (address >> kChunkShift == own >> kChunkShift)
+            continue;
         const ChunkWord word = PageMap::chunk_word(address);
         if (!detail::is_mappable(address)) {
             ASSERT_EQ(word.use, ChunkUse::none) << address;
@@ -80,8 +85,9 @@ TEST_F(PageMapTest, AnyAddressMayBeLookedUp) {
         }
         static_cast<void>(page_entry(address));  // must not fault
     }
-    for (const uintptr_t address : {uintptr_t{0}, uintptr_t{1}, uintptr_t{1} << 46, (uintptr_t{1} << 47) - 1,
-                                    uintptr_t{1} << 47, uintptr_t{1} << 63, UINTPTR_MAX}) {
+    for (const uintptr_t address :
+         {uintptr_t{0}, uintptr_t{1}, uintptr_t{1} << 46, (uintptr_t{1} << 47) - 1,
+          uintptr_t{1} << 47, uintptr_t{1} << 63, UINTPTR_MAX}) {
         EXPECT_EQ(PageMap::chunk_word(address).use, ChunkUse::none) << address;
     }
     EXPECT_FALSE(detail::is_mappable(UINTPTR_MAX));
@@ -109,7 +115,8 @@ TEST_F(PageMapTest, CoverMakesEachLeafOnce) {
     const uintptr_t base = (uintptr_t{1} << (detail::kAddressBits - 2)) + 5 * kGiB;
     const size_t before = floor_.fake.calls(tests::PageCall::map);
     ASSERT_TRUE(floor_.page_map.cover(base + kGiB - kChunkSize, 2 * kChunkSize, floor_.metadata));
-    EXPECT_EQ(floor_.fake.calls(tests::PageCall::map), before + 2) << "a range across a border needs both";
+    EXPECT_EQ(floor_.fake.calls(tests::PageCall::map), before + 2)
+        << "a range across a border needs both";
     ASSERT_TRUE(floor_.page_map.cover(base, 2 * kGiB, floor_.metadata));
     EXPECT_EQ(floor_.fake.calls(tests::PageCall::map), before + 2);
 }
@@ -135,7 +142,8 @@ TEST_F(PageMapTest, ConcurrentCoversMakeOneLeaf) {
             ready.fetch_add(1, std::memory_order_relaxed);
             while (ready.load(std::memory_order_relaxed) != 4) std::this_thread::yield();
             EXPECT_TRUE(floor_.page_map.cover(base, kChunkSize, floor_.metadata));
-            PageMap::set_run(base + (kPageSize << (&thread - threads.data())), 1, 0, PageKind::run, 1);
+            PageMap::set_run(base + (kPageSize << (&thread - threads.data())), 1, 0, PageKind::run,
+                             1);
         });
     }
     for (std::thread& thread : threads) thread.join();
@@ -149,7 +157,8 @@ TEST_F(PageMapTest, ARunsPagesNameTheirClassAndTheirPlace) {
     PageMap::set_run(base, 8, owner, PageKind::run, 17);
     for (uint32_t page = 0; page < 8; ++page) {
         for (const uintptr_t offset : {uintptr_t{0}, uintptr_t{1}, kPageSize - 1}) {
-            ASSERT_EQ(page_entry(base + page * kPageSize + offset), make_entry(owner, PageKind::run, page, 17));
+            ASSERT_EQ(page_entry(base + page * kPageSize + offset),
+                      make_entry(owner, PageKind::run, page, 17));
         }
     }
     EXPECT_EQ(page_entry(base - 1), 0U);
@@ -189,8 +198,10 @@ TEST_F(PageMapTest, ARetiredHeadIsFreedOnceAndRemembersItsSize) {
     EXPECT_EQ(PageMap::freed_bytes(base), 3 * kPageSize);
     EXPECT_EQ(PageMap::extent_at(base), nullptr) << "P1: a tagged size is no descriptor";
     EXPECT_FALSE(PageMap::retire_head(base, owner, 3 * kPageSize));
-    EXPECT_FALSE(PageMap::retire_head(base + kPageSize, owner, kPageSize)) << "an interior is no head";
-    EXPECT_FALSE(PageMap::retire_head(base + 100 * kPageSize, owner, kPageSize)) << "nor is nothing";
+    EXPECT_FALSE(PageMap::retire_head(base + kPageSize, owner, kPageSize))
+        << "an interior is no head";
+    EXPECT_FALSE(PageMap::retire_head(base + 100 * kPageSize, owner, kPageSize))
+        << "nor is nothing";
 }
 
 TEST_F(PageMapTest, OfTwoThreadsThatRetireAHeadOneWins) {
@@ -206,7 +217,8 @@ TEST_F(PageMapTest, OfTwoThreadsThatRetireAHeadOneWins) {
             if (PageMap::retire_head(base, owner, kPageSize)) {
                 wins.fetch_add(1, std::memory_order_relaxed);
             }
-            if (turn.fetch_add(1, std::memory_order_acq_rel) == 4 * i + 3) PageMap::set_large(base, 1, owner);
+            if (turn.fetch_add(1, std::memory_order_acq_rel) == 4 * i + 3)
+                PageMap::set_large(base, 1, owner);
             while (turn.load(std::memory_order_acquire) < 4 * i + 4) std::this_thread::yield();
         }
     };

@@ -8,9 +8,9 @@
 #include <string>
 #include <vector>
 
+#include <gtest/gtest.h>
 #include <granary/base/bits.hpp>
 #include <granary/base/prng.hpp>
-#include <gtest/gtest.h>
 
 #include "page/chunk_source.hpp"
 #include "support/page_floor.hpp"
@@ -29,15 +29,41 @@ public:
 
     void step() {
         switch (prng_.below(16)) {
-            case 0: case 1: case 2: case 3: take(1 + prng_.below(6), kChunkSize); break;
-            case 4: take(1 + prng_.below(40), kChunkSize); break;
-            case 5: take(1 + prng_.below(4), kChunkSize << prng_.below(6)); break;
-            case 6: case 7: case 8: case 9: give_any(); break;
-            case 10: give_part(); break;
-            case 11: case 12: extend_any(); break;
-            case 13: source.decay(now_ += prng_.below(400'000'000)); break;
-            case 14: if (prng_.below(4) == 0) source.purge(); break;
-            default: fake.set_lazy_purge(static_cast<LazyPurge>(prng_.below(3))); break;
+            case 0:
+            case 1:
+            case 2:
+            case 3:
+                take(1 + prng_.below(6), kChunkSize);
+                break;
+            case 4:
+                take(1 + prng_.below(40), kChunkSize);
+                break;
+            case 5:
+                take(1 + prng_.below(4), kChunkSize << prng_.below(6));
+                break;
+            case 6:
+            case 7:
+            case 8:
+            case 9:
+                give_any();
+                break;
+            case 10:
+                give_part();
+                break;
+            case 11:
+            case 12:
+                extend_any();
+                break;
+            case 13:
+                source.decay(now_ += prng_.below(400'000'000));
+                break;
+            case 14:
+                if (prng_.below(4) == 0)
+                    source.purge();
+                break;
+            default:
+                fake.set_lazy_purge(static_cast<LazyPurge>(prng_.below(3)));
+                break;
         }
         source.check_invariants();
     }
@@ -45,7 +71,8 @@ public:
     void check_everything() {
         for (const auto& [base, chunks] : live_) check_marks(base, chunks);
         const size_t live = live_chunks() << kChunkShift;
-        const size_t free = source.free_bytes(PageState::dirty) + source.free_bytes(PageState::muzzy) +
+        const size_t free = source.free_bytes(PageState::dirty) +
+                            source.free_bytes(PageState::muzzy) +
                             source.free_bytes(PageState::retained);
         // Address space is in somebody's hands or free; nothing is counted twice. (Less than all
         // only where a failing call lost some.)
@@ -66,7 +93,9 @@ public:
     }
 
 private:
-    static size_t* word_at(uintptr_t address) { return reinterpret_cast<size_t*>(base::pointer_at(address)); }
+    static size_t* word_at(uintptr_t address) {
+        return reinterpret_cast<size_t*>(base::pointer_at(address));
+    }
 
     static void check_marks(uintptr_t base, size_t chunks) {
         for (size_t i = 0; i < chunks; ++i) {
@@ -90,7 +119,8 @@ private:
         ASSERT_TRUE(after == live_.end() || end <= after->first) << "overlaps a taken range";
         if (after != live_.begin()) {
             const auto before = std::prev(after);
-            ASSERT_LE(before->first + (before->second << kChunkShift), range.base) << "overlaps a taken range";
+            ASSERT_LE(before->first + (before->second << kChunkShift), range.base)
+                << "overlaps a taken range";
         }
         ASSERT_TRUE(fake.is_committed(range.base, end - range.base)) << "C3";
         if (range.zeroed) {
@@ -120,7 +150,8 @@ private:
     }
 
     void give_any() {
-        if (live_.empty()) return;
+        if (live_.empty())
+            return;
         const auto it = pick();
         check_marks(it->first, it->second);
         source.give(it->first, it->second, true);
@@ -129,9 +160,11 @@ private:
 
     /// A tail, as a huge block that shrinks gives it.
     void give_part() {
-        if (live_.empty()) return;
+        if (live_.empty())
+            return;
         const auto it = pick();
-        if (it->second < 2) return;
+        if (it->second < 2)
+            return;
         const size_t keep = 1 + prng_.below(it->second - 1);
         check_marks(it->first, it->second);
         source.give(it->first + (keep << kChunkShift), it->second - keep, true);
@@ -139,12 +172,14 @@ private:
     }
 
     void extend_any() {
-        if (live_.empty()) return;
+        if (live_.empty())
+            return;
         const auto it = pick();
         const uintptr_t end = it->first + (it->second << kChunkShift);
         const size_t more = 1 + prng_.below(3);
         ChunkRange range;
-        if (!source.take_following(end, more, range)) return;
+        if (!source.take_following(end, more, range))
+            return;
         ASSERT_EQ(range.base, end);
         ASSERT_EQ(range.chunks, more);
         add(range);
@@ -162,15 +197,19 @@ TEST(ChunkSourceModel, RandomProgramsNeverOverlapAndLoseNothing) {
         Model model(seed + program);
         for (int i = 0; i < 600; ++i) {
             model.step();
-            if (testing::Test::HasFatalFailure()) return;
+            if (testing::Test::HasFatalFailure())
+                return;
         }
         model.check_everything();
         model.give_all();
         model.check_everything();
         model.source.purge();
-        EXPECT_EQ(model.source.free_bytes(PageState::dirty) + model.source.free_bytes(PageState::muzzy), 0U);
+        EXPECT_EQ(
+            model.source.free_bytes(PageState::dirty) + model.source.free_bytes(PageState::muzzy),
+            0U);
         model.source.check_invariants();
-        if (testing::Test::HasFailure()) return;
+        if (testing::Test::HasFailure())
+            return;
     }
 }
 
@@ -187,25 +226,29 @@ TEST_P(ChunkSourceFailure, AtEveryPlaceLeavesASourceThatWorks) {
             model.fake.fail_after(GetParam(), n, times);
             for (int i = 0; i < 120; ++i) {
                 model.step();
-                if (HasFatalFailure()) return;
+                if (HasFatalFailure())
+                    return;
             }
             model.check_everything();
             model.fake.heal();
             for (int i = 0; i < 60; ++i) {
                 model.step();
-                if (HasFatalFailure()) return;
+                if (HasFatalFailure())
+                    return;
             }
             model.check_everything();
             model.give_all();
             model.check_everything();
-            if (HasFailure()) return;
+            if (HasFailure())
+                return;
         }
     }
 }
 
 INSTANTIATE_TEST_SUITE_P(Calls, ChunkSourceFailure,
-                         testing::Values(PageCall::reserve, PageCall::release, PageCall::commit, PageCall::purge_lazy,
-                                         PageCall::purge_forced, PageCall::map),
+                         testing::Values(PageCall::reserve, PageCall::release, PageCall::commit,
+                                         PageCall::purge_lazy, PageCall::purge_forced,
+                                         PageCall::map),
                          [](const auto& call) { return std::string(tests::name_of(call.param)); });
 
 /// Descriptors come eight at a time, so that metadata runs out at moments which the programs above
@@ -244,7 +287,8 @@ TEST(ChunkSourceDescriptors, SplittingWithoutDescriptorsLosesSpaceButNeverMixesR
                 ASSERT_FALSE(one.base < end && base < one.base + kChunkSize) << "taken twice";
             }
             seen[one.base] = one.base + kChunkSize;
-            if (!inside) break;
+            if (!inside)
+                break;
         }
     }
 }

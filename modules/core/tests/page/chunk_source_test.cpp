@@ -3,8 +3,8 @@
 // chunk_source_test.cpp — chunks taken, given, merged, aligned, purged; hand cases.
 #include "page/chunk_source.hpp"
 
-#include <granary/base/bits.hpp>
 #include <gtest/gtest.h>
+#include <granary/base/bits.hpp>
 
 #include "support/page_floor.hpp"
 
@@ -24,7 +24,9 @@ protected:
         EXPECT_TRUE(fake.is_committed(range.base, chunks << kChunkShift)) << "C3";
         return range;
     }
-    void give(const ChunkRange& range, bool dirty = true) { source.give(range.base, range.chunks, dirty); }
+    void give(const ChunkRange& range, bool dirty = true) {
+        source.give(range.base, range.chunks, dirty);
+    }
     size_t free_chunks(PageState state) { return source.free_bytes(state) >> kChunkShift; }
 
     void TearDown() override { source.check_invariants(); }
@@ -45,7 +47,8 @@ TEST_F(ChunkSourceTest, TheFirstChunkReservesLittleAndCommitsOnlyItself) {
 
 TEST_F(ChunkSourceTest, SpansGrowSoThatTheSystemIsAskedSeldom) {
     for (int i = 0; i < 512; ++i) take(1);
-    EXPECT_LE(fake.calls(PageCall::reserve), 20U) << "8 MiB doubling to 256 MiB, some asked for twice";
+    EXPECT_LE(fake.calls(PageCall::reserve), 20U)
+        << "8 MiB doubling to 256 MiB, some asked for twice";
 }
 
 TEST_F(ChunkSourceTest, AGivenRangeIsTakenAgainBeforeFreshOnes) {
@@ -78,7 +81,8 @@ TEST_F(ChunkSourceTest, DirtyIsTakenBeforeMuzzyBeforeRetained) {
 }
 
 TEST_F(ChunkSourceTest, C1_NeighboursMergeInAnyOrder) {
-    for (const auto& order : {std::array<size_t, 3>{0, 1, 2}, {0, 2, 1}, {1, 0, 2}, {1, 2, 0}, {2, 0, 1}, {2, 1, 0}}) {
+    for (const auto& order :
+         {std::array<size_t, 3>{0, 1, 2}, {0, 2, 1}, {1, 0, 2}, {1, 2, 0}, {2, 0, 1}, {2, 1, 0}}) {
         const ChunkRange block = take(3);
         for (const size_t i : order) source.give(block.base + (i << kChunkShift), 1, true);
         source.check_invariants();
@@ -145,7 +149,8 @@ TEST_F(ChunkSourceTest, FollowingChunksExtendABlockInPlace) {
     EXPECT_FALSE(more.zeroed);
     ChunkRange refused;
     EXPECT_FALSE(source.take_following(block.base + kChunkSize, 1, refused)) << "in use";
-    EXPECT_FALSE(source.take_following(block.base + 3 * kChunkSize, size_t{1} << 20, refused)) << "too long";
+    EXPECT_FALSE(source.take_following(block.base + 3 * kChunkSize, size_t{1} << 20, refused))
+        << "too long";
     EXPECT_FALSE(source.take_following(uintptr_t{1} << 46, 1, refused)) << "nowhere";
 }
 
@@ -184,7 +189,8 @@ TEST_F(ChunkSourceTest, APurgeThatTheSystemRefusesKeepsTheRangeDirty) {
 }
 
 TEST_F(ChunkSourceTest, AMuzzyRangeIsNeverCalledZeroed) {
-    for (const LazyPurge behaviour : {LazyPurge::keeps, LazyPurge::zeroes, LazyPurge::zeroes_every_other_page}) {
+    for (const LazyPurge behaviour :
+         {LazyPurge::keeps, LazyPurge::zeroes, LazyPurge::zeroes_every_other_page}) {
         fake.set_lazy_purge(behaviour);
         source.set_decay(0, -1, 0);
         const ChunkRange block = take(1);
@@ -203,7 +209,8 @@ TEST_F(ChunkSourceTest, DecayGoesFromDirtyThroughMuzzyToRetained) {
     const ChunkRange block = take(1);
     give(block);
     source.decay(0);
-    EXPECT_EQ(free_chunks(PageState::dirty), 1U) << "D3: nothing goes in the call that saw it first";
+    EXPECT_EQ(free_chunks(PageState::dirty), 1U)
+        << "D3: nothing goes in the call that saw it first";
     source.decay(3 * kSecond);
     EXPECT_EQ(free_chunks(PageState::dirty), 0U);
     EXPECT_EQ(free_chunks(PageState::muzzy), 1U);

@@ -7,8 +7,8 @@
 #include <cmath>
 #include <deque>
 
-#include <granary/base/prng.hpp>
 #include <gtest/gtest.h>
+#include <granary/base/prng.hpp>
 
 #include "support/seed.hpp"
 
@@ -20,7 +20,8 @@ constexpr int64_t kTime = 6'400;  // ms: an epoch is 100 ms
 constexpr uint64_t kEpoch = kTime * kMs / Decay::kSteps;
 
 double weight(double age_share) {
-    if (age_share >= 1) return 0;
+    if (age_share >= 1)
+        return 0;
     const double t = 1 - age_share;
     return t * t * t * (t * (t * 6 - 15) + 10);
 }
@@ -34,7 +35,8 @@ public:
     double limit(uint64_t now, double unused) {
         const double fresh = std::max(0.0, unused - previous_);
         const uint64_t epochs = (now - last_) / kEpoch;
-        if (epochs == 0) return std::min(sum() + fresh, unused);
+        if (epochs == 0)
+            return std::min(sum() + fresh, unused);
         for (Batch& batch : batches_) batch.age += epochs;
         batches_.push_back({fresh, epochs - 1});
         last_ += epochs * kEpoch;
@@ -188,12 +190,14 @@ TEST(Decay, RandomHistoriesFollowTheNaiveCurve) {
         uint64_t now = 0;
         size_t unused = 0;
         for (int step = 0; step < 500; ++step) {
-            if (prng.below(4) == 0) now += prng.below(prng.below(10) == 0 ? 80 * kEpoch : 3 * kEpoch);
+            if (prng.below(4) == 0)
+                now += prng.below(prng.below(10) == 0 ? 80 * kEpoch : 3 * kEpoch);
             const size_t keep = decay.limit(now, unused);
             ASSERT_LE(keep, unused);
             const double expected = naive.limit(now, static_cast<double>(unused));
             // Two roundings and the fixed point: less than 1 page in 10,000.
-            ASSERT_NEAR(static_cast<double>(keep), expected, 2 + expected / 10'000) << "history " << history << " step " << step;
+            ASSERT_NEAR(static_cast<double>(keep), expected, 2 + expected / 10'000)
+                << "history " << history << " step " << step;
             unused = keep;
             if (prng.below(2) == 0) {
                 unused += prng.below(5000);

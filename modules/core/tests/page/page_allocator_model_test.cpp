@@ -10,9 +10,9 @@
 #include <string>
 #include <thread>
 
+#include <gtest/gtest.h>
 #include <granary/base/bits.hpp>
 #include <granary/base/prng.hpp>
-#include <gtest/gtest.h>
 
 #include "page/page_allocator.hpp"
 #include "support/page_floor.hpp"
@@ -30,16 +30,36 @@ public:
 
     void step() {
         switch (prng_.below(12)) {
-            case 0: case 1: case 2: allocate(1 + prng_.below(20), 1); break;
-            case 3: allocate(1 + prng_.below(kChunkPages), 1); break;
-            case 4: allocate(1 + prng_.below(64), size_t{1} << prng_.below(10)); break;
-            case 5: case 6: case 7: release_any(); break;
-            case 8: extend_any(); break;
-            case 9: trim_any(); break;
-            case 10: pages.decay(now_ += prng_.below(200'000'000)); break;
+            case 0:
+            case 1:
+            case 2:
+                allocate(1 + prng_.below(20), 1);
+                break;
+            case 3:
+                allocate(1 + prng_.below(kChunkPages), 1);
+                break;
+            case 4:
+                allocate(1 + prng_.below(64), size_t{1} << prng_.below(10));
+                break;
+            case 5:
+            case 6:
+            case 7:
+                release_any();
+                break;
+            case 8:
+                extend_any();
+                break;
+            case 9:
+                trim_any();
+                break;
+            case 10:
+                pages.decay(now_ += prng_.below(200'000'000));
+                break;
             default:
-                if (prng_.below(8) == 0) pages.purge();
-                if (prng_.below(8) == 0) source.purge();
+                if (prng_.below(8) == 0)
+                    pages.purge();
+                if (prng_.below(8) == 0)
+                    source.purge();
                 fake.set_lazy_purge(static_cast<LazyPurge>(prng_.below(3)));
                 break;
         }
@@ -62,7 +82,9 @@ private:
     };
     using Live = std::map<uintptr_t, Block>;
 
-    static size_t* word_at(uintptr_t address) { return reinterpret_cast<size_t*>(base::pointer_at(address)); }
+    static size_t* word_at(uintptr_t address) {
+        return reinterpret_cast<size_t*>(base::pointer_at(address));
+    }
 
     static void write(uintptr_t first, size_t count) {
         for (uintptr_t page = first; page < first + (count << kPageShift); page += kPageSize) {
@@ -80,7 +102,8 @@ private:
 
     void allocate(size_t count, size_t alignment) {
         TouchedPages touched;
-        Extent* const extent = pages.allocate(count, alignment, &touched, PageAllocator::Growth::allowed);
+        Extent* const extent =
+            pages.allocate(count, alignment, &touched, PageAllocator::Growth::allowed);
         if (extent == nullptr) {
             ASSERT_GT(fake.failures(), 0U) << "refused for no reason";
             return;
@@ -90,12 +113,16 @@ private:
         ASSERT_TRUE(fake.is_committed(extent->base, extent->bytes));
         ASSERT_EQ(extent->base >> kChunkShift, (extent->base + extent->bytes - 1) >> kChunkShift);
         const auto after = live_.lower_bound(extent->base);
-        ASSERT_TRUE(after == live_.end() || extent->base + extent->bytes <= after->first) << "overlap";
-        ASSERT_TRUE(after == live_.begin() || end_of(std::prev(after)->second) <= extent->base) << "overlap";
+        ASSERT_TRUE(after == live_.end() || extent->base + extent->bytes <= after->first)
+            << "overlap";
+        ASSERT_TRUE(after == live_.begin() || end_of(std::prev(after)->second) <= extent->base)
+            << "overlap";
         ASSERT_EQ(touched.first, (extent->base & (kChunkSize - 1)) >> kPageShift);
         for (size_t i = 0; i < count; ++i) {
-            if (touched.bits.test(touched.first + i)) continue;
-            ASSERT_TRUE(tests::is_zero(extent->base + (i << kPageShift), kPageSize)) << "K2: said to be untouched";
+            if (touched.bits.test(touched.first + i))
+                continue;
+            ASSERT_TRUE(tests::is_zero(extent->base + (i << kPageShift), kPageSize))
+                << "K2: said to be untouched";
         }
         // Some blocks are runs: only their first pages are ever written to.
         const size_t written = prng_.below(3) == 0 ? prng_.below(count + 1) : count;
@@ -105,10 +132,13 @@ private:
     }
 
     static uintptr_t end_of(const Block& block) { return block.extent->base + block.extent->bytes; }
-    Live::iterator pick() { return std::next(live_.begin(), static_cast<ptrdiff_t>(prng_.below(live_.size()))); }
+    Live::iterator pick() {
+        return std::next(live_.begin(), static_cast<ptrdiff_t>(prng_.below(live_.size())));
+    }
 
     void release_any() {
-        if (live_.empty()) return;
+        if (live_.empty())
+            return;
         const auto it = pick();
         check(it->second);
         live_pages_ -= it->second.extent->bytes >> kPageShift;
@@ -117,10 +147,12 @@ private:
     }
 
     void extend_any() {
-        if (live_.empty()) return;
+        if (live_.empty())
+            return;
         Block& block = pick()->second;
         const size_t old_pages = block.extent->bytes >> kPageShift;
-        if (block.written != old_pages || old_pages == kChunkPages) return;
+        if (block.written != old_pages || old_pages == kChunkPages)
+            return;
         const size_t wanted = old_pages + 1 + prng_.below(20);
         const auto next = live_.upper_bound(block.extent->base);
         const uintptr_t end = block.extent->base + (wanted << kPageShift);
@@ -130,7 +162,8 @@ private:
         if (alone_ || !room) {
             ASSERT_EQ(extended, room);
         }
-        if (!extended) return;
+        if (!extended)
+            return;
         ASSERT_EQ(block.extent->bytes, wanted << kPageShift);
         write(block.extent->base, wanted);
         block.written = wanted;
@@ -138,10 +171,12 @@ private:
     }
 
     void trim_any() {
-        if (live_.empty()) return;
+        if (live_.empty())
+            return;
         Block& block = pick()->second;
         const size_t old_pages = block.extent->bytes >> kPageShift;
-        if (block.written != old_pages || old_pages == 1) return;
+        if (block.written != old_pages || old_pages == 1)
+            return;
         const size_t kept = 1 + prng_.below(old_pages - 1);
         pages.trim(block.extent, kept);
         block.written = kept;
@@ -163,7 +198,8 @@ TEST(PageAllocatorModel, RandomProgramsKeepContentsAndCounts) {
         Model model(seed + program, true);
         for (int i = 0; i < 2000; ++i) {
             model.step();
-            if (testing::Test::HasFatalFailure()) return;
+            if (testing::Test::HasFatalFailure())
+                return;
         }
         model.release_all();
         model.pages.purge();
@@ -171,8 +207,11 @@ TEST(PageAllocatorModel, RandomProgramsKeepContentsAndCounts) {
         model.pages.check_invariants();
         model.source.check_invariants();
         const PageCounts counts = model.pages.counts();
-        ASSERT_EQ(counts.active + counts.dirty + counts.muzzy + counts.retained, 0U) << "every chunk went back";
-        ASSERT_EQ(model.source.free_bytes(PageState::dirty) + model.source.free_bytes(PageState::muzzy), 0U);
+        ASSERT_EQ(counts.active + counts.dirty + counts.muzzy + counts.retained, 0U)
+            << "every chunk went back";
+        ASSERT_EQ(
+            model.source.free_bytes(PageState::dirty) + model.source.free_bytes(PageState::muzzy),
+            0U);
     }
 }
 
@@ -187,12 +226,14 @@ TEST_P(PageAllocatorFailure, AtEveryPlaceLeavesAnAllocatorThatWorks) {
             model.fake.fail_after(GetParam(), n, times);
             for (int i = 0; i < 200; ++i) {
                 model.step();
-                if (HasFatalFailure()) return;
+                if (HasFatalFailure())
+                    return;
             }
             model.fake.heal();
             for (int i = 0; i < 100; ++i) {
                 model.step();
-                if (HasFatalFailure()) return;
+                if (HasFatalFailure())
+                    return;
             }
             model.release_all();
             model.pages.purge();
@@ -200,7 +241,8 @@ TEST_P(PageAllocatorFailure, AtEveryPlaceLeavesAnAllocatorThatWorks) {
             model.source.check_invariants();
             ASSERT_EQ(model.pages.counts().active, 0U);
             ASSERT_FALSE(model.pages.has_unpurged());
-            if (HasFailure()) return;
+            if (HasFailure())
+                return;
         }
     }
 }

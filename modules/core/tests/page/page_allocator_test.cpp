@@ -5,8 +5,8 @@
 
 #include <vector>
 
-#include <granary/base/bits.hpp>
 #include <gtest/gtest.h>
+#include <granary/base/bits.hpp>
 
 #include "support/page_floor.hpp"
 
@@ -25,7 +25,8 @@ protected:
     }
 
     Extent* allocate(size_t pages, size_t alignment = 1, TouchedPages* touched = nullptr) {
-        Extent* const extent = pages_.allocate(pages, alignment, touched, PageAllocator::Growth::allowed);
+        Extent* const extent =
+            pages_.allocate(pages, alignment, touched, PageAllocator::Growth::allowed);
         EXPECT_NE(extent, nullptr);
         EXPECT_EQ(extent->bytes, pages << kPageShift);
         EXPECT_TRUE(base::is_aligned(extent->base, alignment << kPageShift));
@@ -99,7 +100,8 @@ TEST_F(PageAllocatorTest, EveryAlignmentUpToAChunkIsKept) {
         for (const size_t pages : {size_t{1}, size_t{3}, alignment, kChunkPages / 2}) {
             Extent* const extent = allocate(pages, alignment);
             pages_.check_invariants();
-            if (pages % 2 == 1) release(extent);
+            if (pages % 2 == 1)
+                release(extent);
         }
     }
 }
@@ -239,7 +241,8 @@ TEST_F(PageAllocatorTest, DecayKeepsWhatTheCurveAllows) {
     pages_.decay(kSecond);
     EXPECT_EQ(pages_.counts().dirty, 400U);
     pages_.decay(33 * kSecond);
-    EXPECT_NEAR(static_cast<double>(pages_.counts().dirty), 200, 17) << "half time, at least 16 pages a call";
+    EXPECT_NEAR(static_cast<double>(pages_.counts().dirty), 200, 17)
+        << "half time, at least 16 pages a call";
     pages_.decay(70 * kSecond);
     EXPECT_EQ(pages_.counts().dirty, 0U);
     EXPECT_EQ(fake.calls(PageCall::purge_lazy), 0U);
@@ -247,7 +250,8 @@ TEST_F(PageAllocatorTest, DecayKeepsWhatTheCurveAllows) {
 
 TEST_F(PageAllocatorTest, DecayWithAMuzzyTimeGoesThroughThatState) {
     constexpr uint64_t kSecond = 1'000'000'000;
-    for (const LazyPurge behaviour : {LazyPurge::keeps, LazyPurge::zeroes, LazyPurge::zeroes_every_other_page}) {
+    for (const LazyPurge behaviour :
+         {LazyPurge::keeps, LazyPurge::zeroes, LazyPurge::zeroes_every_other_page}) {
         fake.set_lazy_purge(behaviour);
         pages_.set_decay(1000, 1000, 0);
         pages_.decay(0);
@@ -258,7 +262,8 @@ TEST_F(PageAllocatorTest, DecayWithAMuzzyTimeGoesThroughThatState) {
         EXPECT_EQ(pages_.counts().muzzy, 100U);
         TouchedPages touched;
         Extent* const extent = allocate(100, 1, &touched);
-        EXPECT_TRUE(touched.bits.all_in_range(touched.first, 100)) << "a muzzy page may read anything";
+        EXPECT_TRUE(touched.bits.all_in_range(touched.first, 100))
+            << "a muzzy page may read anything";
         EXPECT_EQ(pages_.counts().muzzy, 0U);
         release(extent);
         EXPECT_EQ(pages_.counts().dirty, 100U) << "used again, it starts again";
@@ -285,10 +290,12 @@ TEST_F(PageAllocatorTest, WithoutMemoryForAChunkItSaysNoAndRecovers) {
         tests::PageFloor floor;
         PageAllocator pages(floor.source, floor.metadata, tests::kTestArena);
         floor.fake.fail_after(call, 0);
-        EXPECT_EQ(pages.allocate(1, 1, nullptr, PageAllocator::Growth::allowed), nullptr) << tests::name_of(call);
+        EXPECT_EQ(pages.allocate(1, 1, nullptr, PageAllocator::Growth::allowed), nullptr)
+            << tests::name_of(call);
         pages.check_invariants();
         floor.fake.heal();
-        EXPECT_NE(pages.allocate(1, 1, nullptr, PageAllocator::Growth::allowed), nullptr) << tests::name_of(call);
+        EXPECT_NE(pages.allocate(1, 1, nullptr, PageAllocator::Growth::allowed), nullptr)
+            << tests::name_of(call);
         pages.check_invariants();
     }
 }

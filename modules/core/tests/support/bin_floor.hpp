@@ -30,7 +30,8 @@ public:
         Extent* const run = pages.allocate(count, 1, nullptr, PageAllocator::Growth::allowed);
         EXPECT_NE(run, nullptr);
         PageMap::set_extent(run->base, run);
-        PageMap::set_run(run->base, count, detail::owner_key(kTestArena), detail::PageKind::run, size_class);
+        PageMap::set_run(run->base, count, detail::owner_key(kTestArena), detail::PageKind::run,
+                         size_class);
         return run;
     }
 
@@ -38,8 +39,8 @@ public:
     size_t drop(ExtentList& released) {
         size_t dropped = 0;
         while (Extent* run = released.pop_front()) {
-            PageMap::set_run(run->base, shape().run_pages, detail::owner_key(kTestArena), detail::PageKind::freed,
-                             size_class);
+            PageMap::set_run(run->base, shape().run_pages, detail::owner_key(kTestArena),
+                             detail::PageKind::freed, size_class);
             pages.release(run, run::touched_pages(*run));
             ++dropped;
         }
@@ -63,7 +64,8 @@ public:
                 EXPECT_TRUE(bin.adopt(make_run()));
                 continue;
             }
-            if (filled != empty) magazines.give(empty);
+            if (filled != empty)
+                magazines.give(empty);
             return filled;
         }
     }
@@ -104,8 +106,9 @@ public:
     Bin bin;
 };
 
-/// The abort line of a misuse, as a regular expression for EXPECT_DEATH. Addresses are matched exactly.
-inline std::string misuse_line(const std::string& call, const void* pointer, const std::string& rest) {
+/// The abort line of a misuse with its exact address, as a regular expression for EXPECT_DEATH.
+inline std::string misuse_line(const std::string& call, const void* pointer,
+                               const std::string& rest) {
     char address[32];
     std::snprintf(address, sizeof address, "%p", pointer);
     return "^<granary>: " + call + " of " + address + rest + "\n$";

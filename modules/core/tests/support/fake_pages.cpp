@@ -6,8 +6,8 @@
 #include <algorithm>
 #include <cstring>
 
-#include <granary/base/bits.hpp>
 #include <gtest/gtest.h>
+#include <granary/base/bits.hpp>
 
 #include "granary/core/size_class.hpp"
 
@@ -22,8 +22,9 @@ size_t index_of(PageCall call) { return static_cast<size_t>(call); }
 }  // namespace
 
 const char* name_of(PageCall call) {
-    constexpr std::array<const char*, kPageCalls> kNames{"reserve",      "release",   "commit", "decommit", "purge_lazy",
-                                                         "purge_forced", "hint_huge", "move",   "map"};
+    constexpr std::array<const char*, kPageCalls> kNames{"reserve",   "release",    "commit",
+                                                         "decommit",  "purge_lazy", "purge_forced",
+                                                         "hint_huge", "move",       "map"};
     return kNames[index_of(call)];
 }
 
@@ -33,17 +34,31 @@ FakePages::FakePages() {
     space_ = base::address_of(space);
     lowest_ = base::align_down(space_ + kSpace, kChunkSize) - kChunkSize;  // no neighbours
     ops_.self = this;
-    ops_.reserve = [](void* self, void* hint, size_t size) noexcept { return fake(self).reserve(hint, size); };
-    ops_.release = [](void* self, void* at, size_t size) noexcept { return fake(self).release(at, size); };
-    ops_.commit = [](void* self, void* at, size_t size) noexcept { return fake(self).commit(at, size); };
-    ops_.decommit = [](void* self, void* at, size_t size) noexcept { return fake(self).decommit(at, size); };
-    ops_.purge_lazy = [](void* self, void* at, size_t size) noexcept { return fake(self).purge_lazy(at, size); };
-    ops_.purge_forced = [](void* self, void* at, size_t size) noexcept { return fake(self).purge_forced(at, size); };
+    ops_.reserve = [](void* self, void* hint, size_t size) noexcept {
+        return fake(self).reserve(hint, size);
+    };
+    ops_.release = [](void* self, void* at, size_t size) noexcept {
+        return fake(self).release(at, size);
+    };
+    ops_.commit = [](void* self, void* at, size_t size) noexcept {
+        return fake(self).commit(at, size);
+    };
+    ops_.decommit = [](void* self, void* at, size_t size) noexcept {
+        return fake(self).decommit(at, size);
+    };
+    ops_.purge_lazy = [](void* self, void* at, size_t size) noexcept {
+        return fake(self).purge_lazy(at, size);
+    };
+    ops_.purge_forced = [](void* self, void* at, size_t size) noexcept {
+        return fake(self).purge_forced(at, size);
+    };
     ops_.hint_huge = [](void* self, void*, size_t, bool) noexcept {
         const std::lock_guard lock(fake(self).mutex_);
         return !fake(self).refuses_locked(PageCall::hint_huge);
     };
-    ops_.move = [](void* self, void* from, void* to, size_t size) noexcept { return fake(self).move(from, to, size); };
+    ops_.move = [](void* self, void* from, void* to, size_t size) noexcept {
+        return fake(self).move(from, to, size);
+    };
     ops_.map = [](void* self, size_t size) noexcept { return fake(self).map(size); };
 }
 
@@ -96,28 +111,33 @@ bool FakePages::is_committed(uintptr_t base, size_t size) {
 
 size_t FakePages::sum_locked(State state) {
     size_t bytes = 0;
-    for (const auto& [base, region] : books_) bytes += region.state == state ? region.end - base : 0;
+    for (const auto& [base, region] : books_)
+        bytes += region.state == state ? region.end - base : 0;
     return bytes;
 }
 
 bool FakePages::refuses_locked(PageCall call) {
     ++calls_[index_of(call)];
     Failing& failing = failing_[index_of(call)];
-    if (failing.bad == 0) return false;
+    if (failing.bad == 0)
+        return false;
     if (failing.good > 0) {
         --failing.good;
         return false;
     }
-    if (failing.bad != SIZE_MAX) --failing.bad;
+    if (failing.bad != SIZE_MAX)
+        --failing.bad;
     ++failures_;
     return true;
 }
 
 void FakePages::split_locked(uintptr_t at) {
     auto after = books_.upper_bound(at);
-    if (after == books_.begin()) return;
+    if (after == books_.begin())
+        return;
     auto [base, region] = *std::prev(after);
-    if (base == at || region.end <= at) return;
+    if (base == at || region.end <= at)
+        return;
     std::prev(after)->second.end = at;
     books_.emplace(at, region);
 }
@@ -132,7 +152,8 @@ void FakePages::note_locked(uintptr_t base, size_t size, State state) {
         at->second.end = next->second.end;
         books_.erase(next);
     }
-    if (at == books_.begin()) return;
+    if (at == books_.begin())
+        return;
     auto before = std::prev(at);
     if (before->second.end == base && before->second.state == state) {
         before->second.end = at->second.end;
@@ -143,28 +164,35 @@ void FakePages::note_locked(uintptr_t base, size_t size, State state) {
 bool FakePages::all_locked(uintptr_t base, size_t size, State state, State other) {
     const uintptr_t end = base + size;
     auto at = books_.upper_bound(base);
-    if (at == books_.begin()) return false;
+    if (at == books_.begin())
+        return false;
     for (at = std::prev(at); base < end; ++at) {
-        if (at == books_.end() || at->first > base || at->second.end <= base) return false;
-        if (at->second.state != state && at->second.state != other) return false;
+        if (at == books_.end() || at->first > base || at->second.end <= base)
+            return false;
+        if (at->second.state != state && at->second.state != other)
+            return false;
         base = at->second.end;
     }
     return true;
 }
 
-void FakePages::expect_locked(const char* call, uintptr_t base, size_t size, State state, State other) {
+void FakePages::expect_locked(const char* call, uintptr_t base, size_t size, State state,
+                              State other) {
     EXPECT_NE(size, 0U) << call;
     EXPECT_TRUE(base::is_aligned(base | size, os::page_size())) << call << " of an unaligned range";
     EXPECT_TRUE(all_locked(base, size, state, other))
-        << call << " of " << base::pointer_at(base) << " + " << size << ", which is in no state for it";
+        << call << " of " << base::pointer_at(base) << " + " << size
+        << ", which is in no state for it";
 }
 
 void* FakePages::reserve(void* hint, size_t size) {
     const std::lock_guard lock(mutex_);
     EXPECT_TRUE(base::is_aligned(base::address_of(hint) | size, os::page_size())) << "reserve";
-    if (refuses_locked(PageCall::reserve)) return nullptr;
+    if (refuses_locked(PageCall::reserve))
+        return nullptr;
     const uintptr_t bottom = space_ + 2 * kChunkSize;
-    if (lowest_ < bottom || lowest_ - bottom < size) return nullptr;
+    if (lowest_ < bottom || lowest_ - bottom < size)
+        return nullptr;
     uintptr_t base = lowest_ - size;
     if (hint != nullptr) {
         const uintptr_t wanted = base::address_of(hint);
@@ -180,16 +208,19 @@ void* FakePages::reserve(void* hint, size_t size) {
 bool FakePages::release(void* address, size_t size) {
     const std::lock_guard lock(mutex_);
     expect_locked("release", base::address_of(address), size, State::reserved, State::committed);
-    if (refuses_locked(PageCall::release)) return false;
+    if (refuses_locked(PageCall::release))
+        return false;
     note_locked(base::address_of(address), size, State::released);
-    if (base::address_of(address) == lowest_) lowest_ += size;
+    if (base::address_of(address) == lowest_)
+        lowest_ += size;
     return kernel().decommit(kernel().self, address, size);
 }
 
 bool FakePages::commit(void* address, size_t size) {
     const std::lock_guard lock(mutex_);
     expect_locked("commit", base::address_of(address), size, State::reserved, State::committed);
-    if (refuses_locked(PageCall::commit)) return false;
+    if (refuses_locked(PageCall::commit))
+        return false;
     note_locked(base::address_of(address), size, State::committed);
     return kernel().commit(kernel().self, address, size);
 }
@@ -197,27 +228,34 @@ bool FakePages::commit(void* address, size_t size) {
 bool FakePages::decommit(void* address, size_t size) {
     const std::lock_guard lock(mutex_);
     expect_locked("decommit", base::address_of(address), size, State::committed, State::committed);
-    if (refuses_locked(PageCall::decommit)) return false;
+    if (refuses_locked(PageCall::decommit))
+        return false;
     note_locked(base::address_of(address), size, State::reserved);
     return kernel().decommit(kernel().self, address, size);
 }
 
 bool FakePages::purge_lazy(void* address, size_t size) {
     const std::lock_guard lock(mutex_);
-    expect_locked("purge_lazy", base::address_of(address), size, State::committed, State::committed);
-    if (refuses_locked(PageCall::purge_lazy)) return false;
-    if (lazy_purge_ == LazyPurge::zeroes) return kernel().purge_forced(kernel().self, address, size);
+    expect_locked("purge_lazy", base::address_of(address), size, State::committed,
+                  State::committed);
+    if (refuses_locked(PageCall::purge_lazy))
+        return false;
+    if (lazy_purge_ == LazyPurge::zeroes)
+        return kernel().purge_forced(kernel().self, address, size);
     if (lazy_purge_ == LazyPurge::zeroes_every_other_page) {
         const size_t page = os::page_size();
-        for (size_t at = 0; at < size; at += 2 * page) std::memset(static_cast<char*>(address) + at, 0, page);
+        for (size_t at = 0; at < size; at += 2 * page)
+            std::memset(static_cast<char*>(address) + at, 0, page);
     }
     return true;
 }
 
 bool FakePages::purge_forced(void* address, size_t size) {
     const std::lock_guard lock(mutex_);
-    expect_locked("purge_forced", base::address_of(address), size, State::committed, State::committed);
-    if (refuses_locked(PageCall::purge_forced)) return false;
+    expect_locked("purge_forced", base::address_of(address), size, State::committed,
+                  State::committed);
+    if (refuses_locked(PageCall::purge_forced))
+        return false;
     return kernel().purge_forced(kernel().self, address, size);
 }
 
@@ -235,9 +273,11 @@ bool FakePages::move(void* from, void* to, size_t size) {
 void* FakePages::map(size_t size) {
     const std::lock_guard lock(mutex_);
     EXPECT_TRUE(size != 0 && base::is_aligned(size, os::page_size())) << "map";
-    if (refuses_locked(PageCall::map)) return nullptr;
+    if (refuses_locked(PageCall::map))
+        return nullptr;
     void* const memory = kernel().map(kernel().self, size);
-    if (memory != nullptr) note_locked(base::address_of(memory), size, State::mapped);
+    if (memory != nullptr)
+        note_locked(base::address_of(memory), size, State::mapped);
     return memory;
 }
 

@@ -5,7 +5,7 @@
 // Role        The floor under tests of meta/, page/ and arena/.
 // Owns        Address space of its own, kSpace bytes, so that nobody else's chunks are neighbours;
 //             books_: the state of every page that was ever reserved or mapped through it.
-// Invariants  F1  what map() gave stays mapped even when the fake is gone, because the leaves of the
+// Invariants  F1  what map() gave stays mapped even when the fake is gone: the leaves of the
 //                 process's page map are among it.
 //             F2  a call that breaks the contract of pages.hpp is a test failure: release or purge
 //                 of what is not there, commit of what is not reserved, unaligned ranges.
@@ -23,7 +23,17 @@
 
 namespace granary::core::tests {
 
-enum class PageCall : uint8_t { reserve, release, commit, decommit, purge_lazy, purge_forced, hint_huge, move, map };
+enum class PageCall : uint8_t {
+    reserve,
+    release,
+    commit,
+    decommit,
+    purge_lazy,
+    purge_forced,
+    hint_huge,
+    move,
+    map
+};
 inline constexpr size_t kPageCalls = 9;
 [[nodiscard]] const char* name_of(PageCall call);
 
@@ -51,15 +61,16 @@ public:
 
     void set_lazy_purge(LazyPurge behaviour);
 
-    [[nodiscard]] size_t reserved_bytes();   ///< not committed
+    [[nodiscard]] size_t reserved_bytes();  ///< not committed
     [[nodiscard]] size_t committed_bytes();
-    [[nodiscard]] size_t mapped_bytes();     ///< by map()
+    [[nodiscard]] size_t mapped_bytes();  ///< by map()
     /// Calls visit(base, size) for every range that is reserved or committed.
     template <class Visit>
     void for_each_range(Visit visit) {
         const std::lock_guard lock(mutex_);
         for (const auto& [base, region] : books_) {
-            if (region.state == State::reserved || region.state == State::committed) visit(base, region.end - base);
+            if (region.state == State::reserved || region.state == State::committed)
+                visit(base, region.end - base);
         }
     }
     /// True if every page of the range is committed.

@@ -25,7 +25,10 @@ namespace granary::core::tests {
 
 class HeapFixture : public testing::Test {
 protected:
-    void SetUp() override { before_ = snapshot()->allocated; }
+    void SetUp() override {
+        deallocate(allocate(1));  // the heap runs, and this thread has an arena
+        before_ = snapshot()->allocated;
+    }
     void TearDown() override {
         EXPECT_EQ(allocated(), 0U) << "the test freed what it allocated";
         check_invariants();
@@ -49,7 +52,8 @@ inline void fill(void* region, size_t size, unsigned tag) {
 [[nodiscard]] inline bool keeps(const void* region, size_t size, unsigned tag) {
     const auto* bytes = static_cast<const unsigned char*>(region);
     for (size_t i = 0; i < size; ++i) {
-        if (bytes[i] != pattern_at(i, tag)) return false;
+        if (bytes[i] != pattern_at(i, tag))
+            return false;
     }
     return true;
 }

@@ -25,12 +25,15 @@ struct PageFloor {
     ~PageFloor() {
         fake.for_each_range([](uintptr_t first, size_t size) {
             const uintptr_t end = base::align_down(first + size, kChunkSize);
-            for (uintptr_t chunk = base::align_up(first, kChunkSize); chunk < end; chunk += kChunkSize) {
+            for (uintptr_t chunk = base::align_up(first, kChunkSize); chunk < end;
+                 chunk += kChunkSize) {
                 const auto& leaf = detail::g_page_map_root[chunk >> detail::kLeafShift];
-                if (leaf.load(std::memory_order_relaxed) == 0) continue;
+                if (leaf.load(std::memory_order_relaxed) == 0)
+                    continue;
                 PageMap::set_chunk(chunk, {}, nullptr);
                 PageMap::clear_entries(chunk, kChunkPages);
-                for (size_t i = 0; i < kChunkPages; ++i) PageMap::set_extent(chunk + (i << kPageShift), nullptr);
+                for (size_t i = 0; i < kChunkPages; ++i)
+                    PageMap::set_extent(chunk + (i << kPageShift), nullptr);
             }
         });
     }

@@ -7,8 +7,8 @@
 #include <cstdlib>
 #include <string>
 
-#include <granary/base/prng.hpp>
 #include <gtest/gtest.h>
+#include <granary/base/prng.hpp>
 
 namespace granary::core::tests {
 

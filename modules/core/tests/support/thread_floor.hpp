@@ -18,7 +18,8 @@ struct ThreadFloor : PageFloor {
     /// Everything of every arena that is not in a run.
     size_t taken(unsigned size_class) {
         size_t sum = 0;
-        for (uint32_t i = 0; i < threads.arena_count(); ++i) sum += arena_at(i)->bin(size_class).counts().taken;
+        for (uint32_t i = 0; i < threads.arena_count(); ++i)
+            sum += arena_at(i)->bin(size_class).counts().taken;
         return sum;
     }
     void drain_inboxes() {

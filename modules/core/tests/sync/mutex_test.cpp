@@ -8,8 +8,8 @@
 #include <thread>
 #include <vector>
 
-#include <granary/base/build_config.hpp>
 #include <gtest/gtest.h>
+#include <granary/base/build_config.hpp>
 
 namespace granary::core {
 namespace {
