@@ -217,6 +217,9 @@ void Bin::age(bool all, ExtentList& released, Magazine*& empties) noexcept {
         release_locked(*kept_, released);
         kept_ = nullptr;
     }
+    // Adopted by a thread that then found enough in what others had freed meanwhile.
+    if (current_ != nullptr && current_->carved == 0)
+        release_locked(*current_, released);
     kept_is_old_ = true;
 }
 

@@ -59,7 +59,8 @@ public:
     void distribute(Magazine* magazine, ExtentList& released) noexcept;
 
     /// Distributes the magazines that lay untouched since the last call (`all`: every one), and
-    /// lets go of the empty run. Emptied magazines are chained into `empties`.
+    /// lets go of the empty run and of one that was never carved. Emptied magazines are chained
+    /// into `empties`.
     void age(bool all, ExtentList& released, Magazine*& empties) noexcept;
 
     /// One region, for callers without a cache; nullptr: a new run is needed.

@@ -216,6 +216,21 @@ TEST_F(BinTest, AgeOfEverythingLeavesNothing) {
     EXPECT_EQ(pages.counts().active, 0U);
 }
 
+TEST_F(BinTest, AgeLetsARunGoThatWasAdoptedAndThenNotNeeded) {
+    const auto regions = take(per_run());
+    give(std::vector<void*>(regions.begin(), regions.begin() + 20));
+    ASSERT_TRUE(bin.adopt(make_run()));  // as by a thread that found the bin empty a moment ago
+    Magazine* const magazine = refill();
+    ExtentList released;
+    bin.distribute(magazine, released);
+    give(std::vector<void*>(regions.begin() + 20, regions.end()));
+    Magazine* empties = nullptr;
+    bin.age(true, released, empties);
+    EXPECT_EQ(drop(released), 2U);
+    EXPECT_EQ(bin.counts().runs, 0U);
+    EXPECT_EQ(pages.counts().active, 0U);
+}
+
 TEST_F(BinTest, CountsRunsFillsAndFlushes) {
     Magazine* const magazine = refill();
     EXPECT_EQ(bin.counts().runs_made, 1U);
