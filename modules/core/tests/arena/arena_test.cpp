@@ -286,88 +286,108 @@ TEST_F(ArenaLargeDeathTest, FreeingARegionASecondTimeNamesTheDoubleFree) {
                  tests::double_free_line(base::pointer_at(copy.base), 5 * kPageSize));
 }
 
-/// Threads refill, hand regions to each other, park, post, distribute, purge. Every region carries
+/// Threads refill, hand magazines to each other, park, post, distribute, purge. Every region carries
 /// the stamp of who has it, so that a region in two hands is seen at once.
-TEST_F(ArenaTest, ThreadsNeverHoldTheSameRegion) {
-    const uint64_t seed = tests::test_seed(71);
-    SCOPED_TRACE(tests::seed_note(seed));
-    constexpr int kThreads = 4;
-    std::mutex exchange_mutex;
-    std::vector<Magazine*> exchange;
-    std::atomic<bool> failed{false};
-    auto work = [&](uint64_t id) {
+class ArenaThreadsTest : public ArenaTest {
+protected:
+    static constexpr uint64_t kThreads = 4;
+    static constexpr size_t kNobody = 100;
+    static constexpr size_t kOnTheirWay = 16;
+
+    void stamp(Magazine* magazine, size_t expected, size_t mine) {
+        for (uint32_t i = 0; i < magazine->size(); ++i) {
+            auto* word = static_cast<size_t*>(magazine->first()[i]) + 1;
+            if (expected != 0 && *word != expected)
+                failed_.store(true, std::memory_order_relaxed);
+            *word = mine;
+        }
+    }
+
+    /// Leaves the magazine for somebody, takes another that somebody left; nullptr if there are few.
+    Magazine* exchange(Magazine* magazine, uint64_t id, base::Prng& prng) {
+        const std::lock_guard lock(exchange_mutex_);
+        stamp(magazine, id, kNobody);
+        exchange_.push_back(magazine);
+        if (exchange_.size() <= kOnTheirWay)
+            return nullptr;
+        std::swap(exchange_[prng.below(exchange_.size())], exchange_.back());
+        magazine = exchange_.back();
+        exchange_.pop_back();
+        stamp(magazine, kNobody, id);
+        return magazine;
+    }
+
+    void use_small(uint64_t id, base::Prng& prng) {
+        const auto c = small_class(16) + static_cast<unsigned>(prng.below(kSmallClassCount - 2));
+        Magazine* magazine = refill(c);
+        stamp(magazine, 0, id);
+        if (prng.below(4) == 0)
+            magazine = exchange(magazine, id, prng);
+        if (magazine == nullptr)
+            return;
+        stamp(magazine, id, id);
+        const uint64_t way = prng.below(8);
+        if (way < 3) {
+            if (Magazine* const spare = arena->park(magazine))
+                magazines.give(spare);
+        } else if (way < 6) {
+            arena->post(magazine);
+        } else {
+            arena->distribute(magazine);
+        }
+    }
+
+    void use_large(uint64_t id, base::Prng& prng) {
+        auto* const region =
+            static_cast<size_t*>(arena->allocate_large(1 + prng.below(30), 1, nullptr));
+        Extent* const extent = PageMap::extent_at(base::address_of(region));
+        *region = id;
+        static_cast<void>(arena->resize_large(extent, 1 + prng.below(30)));
+        if (*region != id)
+            failed_.store(true, std::memory_order_relaxed);
+        arena->deallocate_large(extent);
+    }
+
+    void work(uint64_t id, uint64_t seed) {
         base::Prng prng(seed + id);
-        const auto stamp = [&](Magazine* magazine, size_t expected, size_t mine) {
-            for (uint32_t i = 0; i < magazine->size(); ++i) {
-                auto* word = static_cast<size_t*>(magazine->first()[i]);
-                if (expected != 0 && word[1] != expected)
-                    failed.store(true, std::memory_order_relaxed);
-                word[1] = mine;
-            }
-        };
         for (int i = 0; i < 3000; ++i) {
-            const unsigned c =
-                small_class(16) + static_cast<unsigned>(prng.below(kSmallClassCount - 2));
-            Magazine* const empty = magazines.take(metadata);
-            Magazine* magazine = arena->refill(c, empty);
-            if (magazine != empty)
-                magazines.give(empty);
-            stamp(magazine, 0, id);
-            stamp(magazine, id, id);
-            if (prng.below(4) == 0) {  // somebody else returns them
-                const std::lock_guard lock(exchange_mutex);
-                stamp(magazine, id, 100);
-                exchange.push_back(magazine);
-                std::swap(exchange[prng.below(exchange.size())], exchange.back());
-                magazine = exchange.back();
-                exchange.pop_back();
-                stamp(magazine, 100, id);
-            }
-            stamp(magazine, id, id);
-            switch (prng.below(8)) {
-                case 0:
-                case 1:
-                case 2:
-                    if (Magazine* const spare = arena->park(magazine))
-                        magazines.give(spare);
-                    break;
-                case 3:
-                case 4:
-                case 5:
-                    arena->post(magazine);
-                    break;
-                default:
-                    arena->distribute(magazine);
-                    break;
-            }
+            use_small(id, prng);
+            if (prng.below(4) == 0)
+                use_large(id, prng);
             if (prng.below(200) == 0)
                 arena->purge();
             if (prng.below(50) == 0)
                 arena->age(false);
-            if (prng.below(4) == 0) {
-                TouchedPages touched;
-                const size_t pages = 1 + prng.below(30);
-                void* const region = arena->allocate_large(pages, 1, &touched);
-                Extent* const extent = PageMap::extent_at(base::address_of(region));
-                static_cast<size_t*>(region)[0] = id;
-                static_cast<void>(arena->resize_large(extent, 1 + prng.below(30)));
-                if (static_cast<size_t*>(region)[0] != id)
-                    failed.store(true, std::memory_order_relaxed);
-                arena->deallocate_large(extent);
-            }
         }
-    };
-    for (int phase = 0; phase < 2; ++phase) {
+    }
+
+    std::mutex exchange_mutex_;
+    std::vector<Magazine*> exchange_;
+    std::atomic<bool> failed_{false};
+};
+
+TEST_F(ArenaThreadsTest, NeverHoldTheSameRegion) {
+    const uint64_t seed = tests::test_seed(71);
+    SCOPED_TRACE(tests::seed_note(seed));
+    for (uint64_t phase = 0; phase < 2; ++phase) {
         std::vector<std::thread> threads;
-        for (uint64_t t = 1; t <= kThreads; ++t) threads.emplace_back(work, t);
+        for (uint64_t t = 1; t <= kThreads; ++t) {
+            threads.emplace_back([this, t, phase, seed] { work(t, seed + phase * kThreads); });
+        }
         for (std::thread& thread : threads) thread.join();
-        ASSERT_FALSE(failed.load(std::memory_order_relaxed));
+        ASSERT_FALSE(failed_.load(std::memory_order_relaxed));
         arena->check_invariants();
-        for (Magazine* magazine : exchange) arena->distribute(magazine);
-        exchange.clear();
+        for (Magazine* magazine : exchange_) {
+            stamp(magazine, kNobody, kNobody);
+            arena->distribute(magazine);
+        }
+        exchange_.clear();
+        ASSERT_FALSE(failed_.load(std::memory_order_relaxed));
         arena->purge();
-        for (unsigned c = 0; c < kSmallClassCount; ++c)
+        for (unsigned c = 0; c < kSmallClassCount; ++c) {
             ASSERT_EQ(arena->bin(c).counts().taken, 0U) << c;
+            ASSERT_EQ(arena->bin(c).counts().runs, 0U) << c;
+        }
         ASSERT_EQ(arena->large_live(), 0U);
         ASSERT_EQ(resident(), 0U);
     }
