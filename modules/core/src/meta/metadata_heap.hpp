@@ -41,7 +41,8 @@ public:
         return refused_.exchange(false, std::memory_order_relaxed);
     }
 
-    /// Bytes taken from the OS: blocks in full, mappings not (their untouched pages cost nothing).
+    /// Bytes of the objects handed out; neither the rest of a block nor mappings, whose untouched
+    /// pages cost nothing.
     [[nodiscard]] size_t bytes_taken() noexcept;
 
     Mutex& mutex() noexcept { return mutex_; }
