@@ -36,7 +36,7 @@ def work(allocator, trial, files, commits):
 
     def git(*words, cwd=tree, date=BASE_DATE):
         env = dict(ENV, GIT_AUTHOR_DATE=f"{date} +0000", GIT_COMMITTER_DATE=f"{date} +0000")
-        result = allocator.succeed([program, *words], cwd=cwd, env=env)
+        result = allocator.succeed([program, "-c", "gc.auto=0", *words], cwd=cwd, env=env)
         total.seconds += result.seconds
         total.peak_mib = max(total.peak_mib, result.peak_mib)
         total.loaded |= result.loaded
@@ -60,7 +60,7 @@ def work(allocator, trial, files, commits):
 
 
 def body(trial):
-    files, commits = (5000, 150) if trial.full else (400, 15)
+    files, commits = (2000, 60) if trial.full else (400, 15)
     system, expected = work(trial.system, trial, files, commits)
     granary, found = work(trial.granary, trial, files, commits)
     harness.check("git" in granary.loaded, f"git was never seen on granary: {granary.loaded}")
