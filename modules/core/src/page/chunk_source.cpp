@@ -276,11 +276,15 @@ void ChunkSource::set_decay(int64_t dirty_ms, int64_t muzzy_ms, uint64_t now_ns)
 
 void ChunkSource::decay(uint64_t now_ns) noexcept {
     ScopedLock lock(mutex_);
+    // The curve is asked in pages: a chunk goes when a whole one's worth has decayed.
+    auto chunks_to_keep = [now_ns](Decay& decay, size_t chunks) {
+        return (decay.limit(now_ns, chunks * kChunkPages) + kChunkPages - 1) / kChunkPages;
+    };
     const size_t dirty = free_chunks_[index_of(PageState::dirty)].load(std::memory_order_relaxed);
-    const size_t keep = dirty_decay_.limit(now_ns, dirty);
+    const size_t keep = chunks_to_keep(dirty_decay_, dirty);
     const bool lazily = muzzy_decay_.milliseconds() != 0;
     const size_t muzzy = free_chunks_[index_of(PageState::muzzy)].load(std::memory_order_relaxed);
-    const size_t keep_muzzy = muzzy_decay_.limit(now_ns, muzzy);
+    const size_t keep_muzzy = chunks_to_keep(muzzy_decay_, muzzy);
     lock.release();
     if (keep_muzzy < muzzy)
         purge_to(PageState::muzzy, keep_muzzy, false);
@@ -298,16 +302,20 @@ size_t ChunkSource::purge_to(PageState from, size_t keep_chunks, bool lazily) no
     FreeSet& set = free_[index_of(from)];
     PurgeCounters& counters = from == PageState::dirty ? dirty_purges_ : muzzy_purges_;
     ++counters.passes;
-    while (free_chunks_[index_of(from)].load(std::memory_order_relaxed) > keep_chunks) {
+    for (;;) {
+        const size_t unused = free_chunks_[index_of(from)].load(std::memory_order_relaxed);
+        if (unused <= keep_chunks)
+            break;
         // The smallest ranges go first: large ones are what a next huge block can use.
         const size_t bucket = set.nonempty.find_first_set();
         if (bucket == kBuckets)
             break;
         Extent* extent = set.buckets[bucket].back();
-        const uintptr_t base = extent->base;
-        const size_t bytes = extent->bytes;
-        unlink_locked(extent);
-        mark_taken(base, bytes >> kChunkShift);  // nobody merges with it meanwhile (C1)
+        // No more than is asked for, from the end: the beginning is taken again first.
+        const size_t chunks = std::min(chunks_of(*extent), unused - keep_chunks);
+        const size_t bytes = chunks << kChunkShift;
+        const uintptr_t base = extent->base + extent->bytes - bytes;
+        split_locked(extent, base, chunks);  // taken: nobody merges with it meanwhile (C1)
         ++counters.calls;
         counters.pages += bytes >> kPageShift;
         lock.release();

@@ -37,7 +37,7 @@ struct HeapSnapshot {
     size_t retained = 0;        ///< address space kept, no memory behind it
     size_t metadata = 0;        ///< bytes taken for descriptors
     size_t mapped = 0;          ///< active + dirty + muzzy + metadata
-    size_t resident = 0;        ///< upper bound of RSS: active + dirty + metadata
+    size_t resident = 0;        ///< upper bound of RSS: active + dirty + muzzy + metadata
     uint64_t dirty_purges = 0;  ///< purge passes
     uint64_t dirty_madvises = 0;
     uint64_t dirty_purged = 0;  ///< pages
