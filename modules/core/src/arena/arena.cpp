@@ -63,7 +63,8 @@ void Arena::distribute(Magazine* magazine) noexcept {
 }
 
 void Arena::post(Magazine* magazine) noexcept {
-    Magazine* head = inbox_.load(std::memory_order_relaxed);
+    // ORDER: acquire here and on failure, pairs with the release below: the head's depth is read.
+    Magazine* head = inbox_.load(std::memory_order_acquire);
     uint32_t depth = 0;
     do {
         // The head may be drained and reused this moment; its depth is then stale, which only
@@ -73,7 +74,7 @@ void Arena::post(Magazine* magazine) noexcept {
         magazine->depth.store(depth, std::memory_order_relaxed);
         // ORDER: release, pairs with the acquire in drain_inbox(): slots and next are seen there.
     } while (!inbox_.compare_exchange_weak(head, magazine, std::memory_order_release,
-                                           std::memory_order_relaxed));
+                                           std::memory_order_acquire));
     if (depth > kInboxLimit)
         drain_inbox();  // A3
 }

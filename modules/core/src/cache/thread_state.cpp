@@ -198,10 +198,12 @@ void ThreadState::send_slow(uint32_t key, unsigned size_class, void* region) noe
         magazine->first()[0] = region;
         magazine->set_size(1);
         set[1].key.store(set[0].key.load(std::memory_order_relaxed), std::memory_order_relaxed);
+        // ORDER: release, pairs with add_outbox(): who finds a magazine finds it initialised.
         set[1].magazine.store(set[0].magazine.load(std::memory_order_relaxed),
-                              std::memory_order_relaxed);
+                              std::memory_order_release);
         set[0].key.store(key, std::memory_order_relaxed);
-        set[0].magazine.store(magazine, std::memory_order_relaxed);
+        // ORDER: release, as above.
+        set[0].magazine.store(magazine, std::memory_order_release);
         pending_bytes += kSizeClasses[size_class].size;
     }
     if (pending_bytes >= kOutboxBytes)
@@ -282,7 +284,8 @@ void ThreadState::add_outbox(std::array<size_t, kSmallClassCount>& sums) const n
         for (const OutboxSlot& slot : set) {
             // The class is in the key: a magazine's own is plain, and may be somebody else's by now.
             const uint32_t key = slot.key.load(std::memory_order_relaxed);
-            const Magazine* magazine = slot.magazine.load(std::memory_order_relaxed);
+            // ORDER: acquire, pairs with send_slow().
+            const Magazine* magazine = slot.magazine.load(std::memory_order_acquire);
             if (key != 0 && magazine != nullptr)
                 sums[(key - 1) & 0xff] += magazine->size();
         }
