@@ -95,7 +95,7 @@ void* Actor::call_plain(const Op& op, Request& request) {
 
 void* Actor::call_aligned(const Op& op, Request& request) {
     request.size = bounded(op.size);
-    request.alignment = size_t{1} << op.argument;
+    request.alignment = size_t{1} << op.argument % 64;
     request.origin = Origin::kAligned;
     switch (op.kind) {
         case OpKind::kAlignedAlloc:
