@@ -22,7 +22,8 @@
 
 namespace granary::core {
 
-struct Magazine {
+// Whole cache lines: neighbours serve different threads.
+struct alignas(GRANARY_CACHE_LINE) Magazine {
     static constexpr size_t kSentinels = 2;
 
     base::ListLink link;          ///< in a bin's parked list

@@ -13,7 +13,9 @@ namespace granary::core {
 
 namespace {
 
-constexpr uint8_t kSparesAtMost = 4;
+/// Empty magazines that a thread keeps; a loop over a thousand objects moves sixteen to and fro, and the
+/// process-wide pool would see every one of them.
+constexpr uint8_t kSparesAtMost = 20;
 
 /// Marks what is being rewritten for as long as it is (T3). Only this thread, and a child forked
 /// from another one, ever look; the child sees a prefix of this thread's stores.

@@ -28,7 +28,7 @@ namespace granary::core {
 /// Finds arenas by index; implemented by the ThreadSet's registry.
 [[nodiscard]] Arena* arena_at(uint32_t index) noexcept;
 
-struct ThreadState : detail::CacheView {
+struct alignas(GRANARY_CACHE_LINE) ThreadState : detail::CacheView {
     /// How calls of this thread are served once they are in the slow path.
     enum class Mode : uint8_t {
         cached,    ///< by the magazines; the fast path sees them
