@@ -278,7 +278,7 @@ void ChunkSource::decay(uint64_t now_ns) noexcept {
     ScopedLock lock(mutex_);
     // The curve is asked in pages: a chunk goes when a whole one's worth has decayed.
     auto chunks_to_keep = [now_ns](Decay& decay, size_t chunks) {
-        return (decay.limit(now_ns, chunks * kChunkPages) + kChunkPages - 1) / kChunkPages;
+        return decay.limit(now_ns, chunks * kChunkPages, kChunkPages) / kChunkPages;
     };
     const size_t dirty = free_chunks_[index_of(PageState::dirty)].load(std::memory_order_relaxed);
     const size_t keep = chunks_to_keep(dirty_decay_, dirty);

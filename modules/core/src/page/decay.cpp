@@ -35,7 +35,10 @@ void Decay::set_time(int64_t milliseconds, uint64_t now_ns) noexcept {
     backlog_ = {};
 }
 
-size_t Decay::limit(uint64_t now_ns, size_t unused) noexcept {
+size_t Decay::limit(uint64_t now_ns, size_t unused, size_t granule) noexcept {
+    auto rounded = [&](size_t pages) {
+        return std::min((pages + granule - 1) / granule * granule, unused);
+    };
     if (milliseconds_ < 0)
         return unused;
     if (milliseconds_ == 0)
@@ -43,7 +46,7 @@ size_t Decay::limit(uint64_t now_ns, size_t unused) noexcept {
     const size_t fresh = unused > previous_unused_ ? unused - previous_unused_ : 0;
     const uint64_t elapsed = now_ns > epoch_start_ ? (now_ns - epoch_start_) / epoch_ns_ : 0;
     if (elapsed == 0)
-        return std::min(kept_by_backlog() + fresh, unused);
+        return rounded(kept_by_backlog() + fresh);
     const size_t shift = elapsed >= kSteps ? kSteps : static_cast<size_t>(elapsed);
     std::copy(backlog_.begin() + static_cast<ptrdiff_t>(shift), backlog_.end(), backlog_.begin());
     std::fill(backlog_.end() - static_cast<ptrdiff_t>(shift), backlog_.end(), 0U);
@@ -51,7 +54,7 @@ size_t Decay::limit(uint64_t now_ns, size_t unused) noexcept {
     if (shift < kSteps)
         backlog_[kSteps - shift] = static_cast<uint32_t>(std::min<size_t>(fresh, UINT32_MAX));
     epoch_start_ += elapsed * epoch_ns_;
-    previous_unused_ = std::min(kept_by_backlog(), unused);
+    previous_unused_ = rounded(kept_by_backlog());
     return previous_unused_;
 }
 

@@ -32,7 +32,9 @@ public:
 
     /// Advances to `now_ns` and returns how many of the `unused` pages may stay; the caller
     /// purges the rest. To be asked at every opportunity, also with nothing unused (D3).
-    [[nodiscard]] size_t limit(uint64_t now_ns, size_t unused) noexcept;
+    /// @param granule pages can only be purged this many at a time; the limit is rounded up to it,
+    ///                and what that keeps is not taken for new later.
+    [[nodiscard]] size_t limit(uint64_t now_ns, size_t unused, size_t granule = 1) noexcept;
 
     /// Nanoseconds per epoch; there is no point in asking more often.
     [[nodiscard]] uint64_t epoch_ns() const noexcept { return epoch_ns_; }
