@@ -118,7 +118,7 @@ def body(trial):
     for _ in range(2):
         if not difference:
             break
-        print(f"differs, runs again: {difference[:20]}")
+        print(f"differs, runs again: {difference[:20]}", flush=True)
         suspects = [name for name in modules if any(name in line for line in difference)] or modules
         difference, *_ = compare(trial, python, suspects)
     harness.check(not difference, "outcomes differ:\n" + "\n".join(difference[:50]))
