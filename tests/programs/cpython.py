@@ -26,7 +26,7 @@ test_list test_dict test_gc test_weakref test_bytes test_sqlite3 test_queue test
 RELEASE = """
 test_threading test_subprocess test_multiprocessing_fork test_multiprocessing_spawn test_decimal
 test_os test_posix test_io test_mmap test_memoryview test_memoryio test_zlib test_bz2
-test_lzma test_hashlib test_zipfile test_tarfile test_socket test_select test_selectors
+test_lzma test_hashlib test_zipfile test_tarfile test_select test_selectors
 test_signal test_threadsignals test_wait3 test_wait4 test_set test_tuple test_deque
 test_ordered_dict test_collections test_itertools test_functools test_generators test_coroutines
 test_contextlib test_copy test_descr test_exceptions test_faulthandler test_embed test_capi
