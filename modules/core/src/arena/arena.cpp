@@ -29,8 +29,6 @@ Arena::Arena(uint32_t index, ChunkSource& source, MetadataHeap& metadata,
 
 Magazine* Arena::refill(unsigned size_class, Magazine* empty) noexcept {
     Bin& bin = bins_[size_class];
-    empty->arena = static_cast<uint16_t>(index_);
-    empty->size_class = static_cast<uint8_t>(size_class);
     // What others freed is warmer than the bitmaps, and must not pile up.
     // ORDER: relaxed; a post that is missed now is found at the next refill.
     if (inbox_.load(std::memory_order_relaxed) != nullptr)
@@ -96,9 +94,7 @@ Extent* Arena::make_run(unsigned size_class) noexcept {
     Extent* run = allocate_pages(kSizeClasses[size_class].run_pages, 1, nullptr);
     if (run == nullptr)
         return nullptr;
-    PageMap::set_extent(run->base, run);
-    PageMap::set_run(run->base, run->bytes >> kPageShift, owner_key(), detail::PageKind::run,
-                     size_class);
+    PageMap::set_run(run, owner_key(), size_class);
     return run;
 }
 
@@ -120,8 +116,7 @@ Extent* Arena::allocate_pages(size_t pages, size_t alignment, TouchedPages* touc
 
 void Arena::release_runs(ExtentList& released) noexcept {
     while (Extent* run = released.pop_front()) {
-        PageMap::set_run(run->base, run->bytes >> kPageShift, owner_key(), detail::PageKind::freed,
-                         run->size_class);
+        PageMap::retire_run(run->base, run->bytes >> kPageShift, owner_key(), run->size_class);
         pages_.release(run, run::touched_pages(*run));
     }
 }
@@ -152,15 +147,13 @@ void* Arena::allocate_large(size_t pages, size_t alignment, TouchedPages* touche
     if (extent != nullptr) {
         if (touched != nullptr)
             touched->bits.set_all();
-        PageMap::set_extent(extent->base, extent);
-        PageMap::set_head(extent->base, owner_key());
+        PageMap::revive_head(extent->base, owner_key());
     } else {
         extent = allocate_pages(pages, alignment, touched);
         if (extent == nullptr)
             return nullptr;
         extent->kind = ExtentKind::large;
-        PageMap::set_extent(extent->base, extent);
-        PageMap::set_large(extent->base, pages, owner_key());
+        PageMap::set_large(extent, owner_key());
     }
     large_bytes_.fetch_add(extent->bytes, std::memory_order_relaxed);
     large_live_.fetch_add(1, std::memory_order_relaxed);
@@ -168,13 +161,13 @@ void* Arena::allocate_large(size_t pages, size_t alignment, TouchedPages* touche
 }
 
 void Arena::deallocate_large(Extent* extent) noexcept {
-    const size_t bytes = extent->bytes;
-    if (!PageMap::retire_head(extent->base, owner_key(), bytes)) {
-        misuse::double_free(base::pointer_at(extent->base), bytes);
-    }
-    large_bytes_.fetch_sub(bytes, std::memory_order_relaxed);
+    large_bytes_.fetch_sub(extent->bytes, std::memory_order_relaxed);
     large_live_.fetch_sub(1, std::memory_order_relaxed);
-    const bool fits = bytes >> kPageShift <= LargeCache::kMostPages;
+    keep_large(extent);
+}
+
+void Arena::keep_large(Extent* extent) noexcept {
+    const bool fits = extent->bytes >> kPageShift <= LargeCache::kMostPages;
     if (!fits || !large_cache_.keep(extent))
         release_large(extent);
 }
@@ -190,12 +183,13 @@ bool Arena::resize_large(Extent* extent, size_t pages) noexcept {
     if (pages > old_pages) {
         if (!pages_.extend(extent, pages))
             return false;
-        PageMap::set_large(extent->base, pages, owner_key());
+        PageMap::set_large(extent, owner_key());
         large_bytes_.fetch_add((pages - old_pages) << kPageShift, std::memory_order_relaxed);
     } else if (pages < old_pages) {
         PageMap::clear_entries(extent->base + (pages << kPageShift), old_pages - pages);
         large_bytes_.fetch_sub((old_pages - pages) << kPageShift, std::memory_order_relaxed);
         pages_.trim(extent, pages);
+        PageMap::set_head(extent, owner_key(), detail::kLargeHead);
     }
     return true;
 }

@@ -38,7 +38,7 @@ public:
     [[nodiscard]] uint32_t owner_key() const noexcept { return detail::owner_key(index_); }
 
     /// Regions of a class for a thread.
-    /// @param empty an empty magazine of the thread.
+    /// @param empty an empty magazine of the thread, dedicated to this arena and class.
     /// @return a magazine with size() > 0: `empty`, or a parked one while `empty` stays the
     ///         thread's; nullptr: out of memory.
     [[nodiscard]] Magazine* refill(unsigned size_class, Magazine* empty) noexcept;
@@ -60,8 +60,10 @@ public:
     /// @param touched   see PageAllocator
     [[nodiscard]] void* allocate_large(size_t pages, size_t alignment,
                                        TouchedPages* touched) noexcept;
-    /// @param extent live large region of this arena; aborts if it is freed by two threads at once.
+    /// @param extent large region of this arena whose head the caller has retired.
     void deallocate_large(Extent* extent) noexcept;
+    /// The same for a region that is counted as freed already.
+    void keep_large(Extent* extent) noexcept;
     /// In place, or false.
     [[nodiscard]] bool resize_large(Extent* extent, size_t pages) noexcept;
 

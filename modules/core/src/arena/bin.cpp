@@ -41,15 +41,14 @@ void Bin::bind(unsigned size_class, uint32_t owner_key) noexcept {
 
 Extent* Bin::run_of(const void* region) const noexcept {
     const uintptr_t address = base::address_of(region);
-    const uint32_t mine = detail::page_entry(address) ^ owner_key_;
-    if (GRANARY_UNLIKELY(mine > detail::kEntryRunMask ||
-                         (mine & detail::kEntryClassMask) != size_class_))
+    const detail::PageEntry* entry = detail::find_entry(address);
+    if (GRANARY_UNLIKELY(entry == nullptr ||
+                         entry->tag.load(std::memory_order_relaxed) != (owner_key_ | size_class_) ||
+                         !detail::is_region_start(address,
+                                                  entry->detail.load(std::memory_order_relaxed),
+                                                  kSizeClasses[size_class_].reciprocal)))
         return nullptr;
-    const uint32_t offset =
-        (mine & detail::kEntryPageMask) | static_cast<uint32_t>(address & (kPageSize - 1));
-    if (GRANARY_UNLIKELY(!is_region_start(offset, kSizeClasses[size_class_].reciprocal)))
-        return nullptr;
-    return PageMap::extent_at(address - offset);
+    return PageMap::extent_at(address);
 }
 
 Magazine* Bin::refill(Magazine* empty) noexcept {

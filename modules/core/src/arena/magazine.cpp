@@ -12,7 +12,7 @@ Magazine* MagazinePool::take(MetadataHeap& metadata) noexcept {
             static_cast<Magazine*>(metadata.allocate(kBatch * sizeof(Magazine), alignof(Magazine)));
         if (batch == nullptr)
             return nullptr;
-        for (size_t i = 0; i < kBatch; ++i) {  // memory is zero: Z1 holds
+        for (size_t i = 0; i < kBatch; ++i) {
             batch[i].next = empty_;
             empty_ = &batch[i];
         }

@@ -37,10 +37,10 @@ private:
     std::atomic<uint8_t>& mark_;
 };
 
-constexpr uint32_t outbox_key(uint32_t arena, unsigned size_class) noexcept {
-    return ((arena << 8) | size_class) + 1;
-}
-constexpr size_t outbox_set(uint32_t key) noexcept { return (key * 0x9e3779b1U) >> 29; }
+/// Regions in the large slots live at most this long without being asked for.
+constexpr uint64_t kLargeAgePeriod = 500'000'000;
+
+constexpr size_t outbox_set(uint32_t tag) noexcept { return (tag * 0x9e3779b1U) >> 29; }
 static_assert(ThreadState::kOutboxSets == 8, "outbox_set yields three bits");
 
 }  // namespace
@@ -50,27 +50,26 @@ void ThreadState::bind(Arena& home, MagazinePool& pool, MetadataHeap& heap) noex
     magazines = &pool;
     metadata = &heap;
     owner_key = home.owner_key();
-    for (size_t c = 0; c < kSmallClassCount; ++c) {
-        bins[c].reciprocal = kSizeClasses[c].reciprocal;
-        bins[c].size = kSizeClasses[c].size;
-    }
+    for (size_t c = 0; c < kSmallClassCount; ++c) reciprocals[c] = kSizeClasses[c].reciprocal;
 }
 
 void* ThreadState::pop(unsigned size_class) noexcept {
-    detail::CacheBin& bin = bins[size_class];
-    void** const top = bin.top.load(std::memory_order_relaxed);
-    if (GRANARY_UNLIKELY(top == bin.base.load(std::memory_order_relaxed)))
+    void** const top = tops[size_class].load(std::memory_order_relaxed);
+    void* const region = top[-1];
+    if (GRANARY_UNLIKELY(region == nullptr))
         return refill_and_pop(size_class);
-    bin.top.store(top - 1, std::memory_order_relaxed);
-    return top[-1];
+    tops[size_class].store(top - 1, std::memory_order_relaxed);
+    return region;
 }
 
 void* ThreadState::refill_and_pop(unsigned size_class) noexcept {
     const Transition rewriting(transition, static_cast<uint8_t>(size_class + 1));
-    void** const base = bins[size_class].base.load(std::memory_order_relaxed);
-    Magazine* empty = base != nullptr ? magazine_of(base) : take_empty();
+    Magazine* empty = current(size_class);
+    if (empty == nullptr)
+        empty = take_empty();
     if (empty == nullptr)
         return nullptr;
+    empty->dedicate(arena->index(), size_class);
     Magazine* filled = arena->refill(size_class, empty);
     if (filled == nullptr) {
         install(size_class, empty, 0);
@@ -84,58 +83,54 @@ void* ThreadState::refill_and_pop(unsigned size_class) noexcept {
 }
 
 void ThreadState::push(unsigned size_class, void* region) noexcept {
-    detail::CacheBin& bin = bins[size_class];
-    void** top = bin.top.load(std::memory_order_relaxed);
-    if (GRANARY_UNLIKELY(top != nullptr && (top[-1] == region || top[-2] == region))) {
-        misuse::double_free(region, bin.size);
-    }
-    if (top == bin.limit) {
+    void** top = tops[size_class].load(std::memory_order_relaxed);
+    if (GRANARY_UNLIKELY(top[-1] == region || top[-2] == region))
+        misuse::double_free(region, kSizeClasses[size_class].size);
+    if (is_full(top)) {
         if (!make_room(size_class)) {
             arena->deallocate_one(size_class, region);
             return;
         }
-        top = bin.top.load(std::memory_order_relaxed);
+        top = tops[size_class].load(std::memory_order_relaxed);
     }
     *top = region;
     // ORDER: release, as in deallocate().
-    bin.top.store(top + 1, std::memory_order_release);
+    tops[size_class].store(top + 1, std::memory_order_release);
 }
 
 /// Exchanges a full magazine, or none, for an empty one. False: there is no memory for one.
 bool ThreadState::make_room(unsigned size_class) noexcept {
     const Transition rewriting(transition, static_cast<uint8_t>(size_class + 1));
-    detail::CacheBin& bin = bins[size_class];
-    void** const base = bin.base.load(std::memory_order_relaxed);
     Magazine* empty = nullptr;
-    if (base != nullptr) {
-        Magazine* full = magazine_of(base);
-        full->set_size(static_cast<uint32_t>(bin.top.load(std::memory_order_relaxed) - base));
-        uninstall(size_class);
+    if (Magazine* full = take_current(size_class))
         empty = arena->park(full);
-    }
     if (empty == nullptr)
         empty = take_empty();
     if (empty == nullptr)
         return false;
+    empty->dedicate(arena->index(), size_class);
     install(size_class, empty, 0);
     return true;
 }
 
+Magazine* ThreadState::take_current(unsigned size_class) noexcept {
+    Magazine* magazine = current(size_class);
+    if (magazine != nullptr) {
+        magazine->set_size(static_cast<uint32_t>(
+            tops[size_class].load(std::memory_order_relaxed) - magazine->first()));
+        uninstall(size_class);
+    }
+    return magazine;
+}
+
+/// @param magazine dedicated to this arena and class
 void ThreadState::install(unsigned size_class, Magazine* magazine, uint32_t count) noexcept {
-    detail::CacheBin& bin = bins[size_class];
-    magazine->arena = static_cast<uint16_t>(arena->index());
-    magazine->size_class = static_cast<uint8_t>(size_class);
-    void** const base = magazine->first();
-    bin.limit = base + kSizeClasses[size_class].magazine_capacity;
-    bin.base.store(base, std::memory_order_relaxed);
-    bin.top.store(base + count, std::memory_order_relaxed);
+    // ORDER: release; who finds the magazine by its top (statistics) finds its class set.
+    tops[size_class].store(magazine->first() + count, std::memory_order_release);
 }
 
 void ThreadState::uninstall(unsigned size_class) noexcept {
-    detail::CacheBin& bin = bins[size_class];
-    bin.limit = nullptr;
-    bin.base.store(nullptr, std::memory_order_relaxed);
-    bin.top.store(nullptr, std::memory_order_relaxed);
+    tops[size_class].store(detail::g_no_slots.top(), std::memory_order_relaxed);
 }
 
 Magazine* ThreadState::take_empty() noexcept {
@@ -157,35 +152,35 @@ void ThreadState::give_empty(Magazine* magazine) noexcept {
     ++spare_count;
 }
 
-void ThreadState::send(uint32_t owner_arena, unsigned size_class, void* region) noexcept {
-    const uint32_t key = outbox_key(owner_arena, size_class);
-    for (OutboxSlot& slot : outbox[outbox_set(key)]) {
-        if (slot.key.load(std::memory_order_relaxed) != key)
+void ThreadState::send(uint32_t tag, void* region) noexcept {
+    for (OutboxSlot& slot : outbox[outbox_set(tag)]) {
+        if (slot.key.load(std::memory_order_relaxed) != tag)
             continue;
+        const SizeClass& cls = kSizeClasses[detail::tag_code(tag)];
         Magazine* magazine = slot.magazine.load(std::memory_order_relaxed);
         const uint32_t count = magazine->size();
         void** const top = magazine->first() + count;
-        if (GRANARY_UNLIKELY(top[-1] == region || top[-2] == region)) {
-            misuse::double_free(region, kSizeClasses[size_class].size);
-        }
+        if (GRANARY_UNLIKELY(top[-1] == region || top[-2] == region))
+            misuse::double_free(region, cls.size);
         *top = region;
         // ORDER: release; as for a bin's top.
         magazine->count.store(count + 1, std::memory_order_release);
-        pending_bytes += kSizeClasses[size_class].size;
-        if (count + 1 == kSizeClasses[size_class].magazine_capacity) {
+        pending_bytes += cls.size;
+        if (GRANARY_UNLIKELY(count + 1 == cls.magazine_capacity)) {
             post(slot);
-        } else if (pending_bytes >= kOutboxBytes) {
+        } else if (GRANARY_UNLIKELY(pending_bytes >= kOutboxBytes)) {
             post_all();
         }
         return;
     }
-    send_slow(key, size_class, region);
+    send_slow(tag, region);
 }
 
 /// Opens an outbox magazine for a (owner, class) that has none, at the cost of the set's older one.
-void ThreadState::send_slow(uint32_t key, unsigned size_class, void* region) noexcept {
-    auto& set = outbox[outbox_set(key)];
-    const uint32_t owner_arena = (key - 1) >> 8;
+void ThreadState::send_slow(uint32_t tag, void* region) noexcept {
+    auto& set = outbox[outbox_set(tag)];
+    const uint32_t owner_arena = detail::tag_arena(tag);
+    const unsigned size_class = detail::tag_code(tag);
     if (set[1].key.load(std::memory_order_relaxed) != 0)
         post(set[1]);
     {
@@ -195,15 +190,14 @@ void ThreadState::send_slow(uint32_t key, unsigned size_class, void* region) noe
             arena_at(owner_arena)->deallocate_one(size_class, region);
             return;
         }
-        magazine->arena = static_cast<uint16_t>(owner_arena);
-        magazine->size_class = static_cast<uint8_t>(size_class);
+        magazine->dedicate(owner_arena, size_class);
         magazine->first()[0] = region;
         magazine->set_size(1);
         set[1].key.store(set[0].key.load(std::memory_order_relaxed), std::memory_order_relaxed);
         // ORDER: release, pairs with add_outbox(): who finds a magazine finds it initialised.
         set[1].magazine.store(set[0].magazine.load(std::memory_order_relaxed),
                               std::memory_order_release);
-        set[0].key.store(key, std::memory_order_relaxed);
+        set[0].key.store(tag, std::memory_order_relaxed);
         // ORDER: release, as above.
         set[0].magazine.store(magazine, std::memory_order_release);
         pending_bytes += kSizeClasses[size_class].size;
@@ -230,18 +224,24 @@ void ThreadState::post_all() noexcept {
     }
 }
 
+void ThreadState::age_large(uint64_t now_ns) noexcept {
+    if (now_ns < next_large_age_ns)
+        return;
+    next_large_age_ns = now_ns + kLargeAgePeriod;
+    release_large();
+}
+
+void ThreadState::release_large() noexcept {
+    large.drain([this](Extent* extent) { arena->keep_large(extent); });
+}
+
 void ThreadState::flush() noexcept {
     post_all();
+    release_large();
     for (unsigned c = 0; c < kSmallClassCount; ++c) {
         const Transition rewriting(transition, static_cast<uint8_t>(c + 1));
-        void** const base = bins[c].base.load(std::memory_order_relaxed);
-        if (base == nullptr)
-            continue;
-        Magazine* magazine = magazine_of(base);
-        magazine->set_size(
-            static_cast<uint32_t>(bins[c].top.load(std::memory_order_relaxed) - base));
-        uninstall(c);
-        arena->distribute(magazine);
+        if (Magazine* magazine = take_current(c))
+            arena->distribute(magazine);
     }
     const Transition rewriting(transition, kOutboxTransition);
     while (spare != nullptr) magazines->give(take_empty());
@@ -273,12 +273,15 @@ void ThreadState::repair_after_fork() noexcept {
 }
 
 size_t ThreadState::cached(unsigned size_class) const noexcept {
-    const detail::CacheBin& bin = bins[size_class];
-    void** const base = bin.base.load(std::memory_order_relaxed);
-    void** const top = bin.top.load(std::memory_order_relaxed);
-    // Read while the owner exchanges magazines, the two may not fit together.
-    const auto count = static_cast<size_t>(top - base);
-    return base != nullptr && count <= kMagazineSlots ? count : 0;
+    // ORDER: acquire, pairs with install().
+    void** const top = tops[size_class].load(std::memory_order_acquire);
+    if (top == detail::g_no_slots.top())
+        return 0;
+    // By the class asked about: the magazine's own field is plain. Read while the owner exchanges
+    // magazines, it may serve another class by now.
+    const auto room = static_cast<size_t>(magazine_of(top)->slots.end() - top);
+    const size_t capacity = kSizeClasses[size_class].magazine_capacity;
+    return room <= capacity ? capacity - room : 0;
 }
 
 void ThreadState::add_outbox(std::array<size_t, kSmallClassCount>& sums) const noexcept {
@@ -289,26 +292,37 @@ void ThreadState::add_outbox(std::array<size_t, kSmallClassCount>& sums) const n
             // ORDER: acquire, pairs with send_slow().
             const Magazine* magazine = slot.magazine.load(std::memory_order_acquire);
             if (key != 0 && magazine != nullptr)
-                sums[(key - 1) & 0xff] += magazine->size();
+                sums[detail::tag_code(key)] += magazine->size();
         }
     }
 }
 
 void ThreadState::check_invariants() const noexcept {
     for (unsigned c = 0; c < kSmallClassCount; ++c) {
-        void** const base = bins[c].base.load(std::memory_order_relaxed);
-        void** const top = bins[c].top.load(std::memory_order_relaxed);
-        if (base == nullptr)
+        Magazine* magazine = current(c);
+        if (magazine == nullptr)
             continue;
-        GRANARY_CHECK(base <= top && top <= bins[c].limit,
+        void** const base = magazine->first();
+        void** const top = tops[c].load(std::memory_order_relaxed);
+        GRANARY_CHECK(base <= top && magazine->size_class == c,
                       "thread cache: bounds of a magazine [F2]");
+        GRANARY_CHECK(base[-1] == nullptr && base[-2] == nullptr,
+                      "thread cache: null slots below a magazine [Z2]");
         for (void** slot = base; slot < top; ++slot) {
-            const uint32_t entry = detail::page_entry(base::address_of(*slot));
-            GRANARY_CHECK((entry ^ owner_key) <= detail::kEntryRunMask &&
-                              (entry & detail::kEntryClassMask) == c,
+            GRANARY_CHECK(detail::page_tag(base::address_of(*slot)) == (owner_key | c),
                           "thread cache: region of another arena or class [T1]");
         }
     }
+    size_t kept = 0;
+    large.for_each([&](size_t slot, const Extent& extent) {
+        kept += extent.bytes;
+        GRANARY_CHECK((extent.bytes >> kPageShift) % LargeSlots::kSlots == slot,
+                      "large slots: length [J1]");
+        GRANARY_CHECK(detail::page_tag(extent.base) == (owner_key | detail::kFreedHead),
+                      "large slots: a kept region is marked freed [J1]");
+    });
+    GRANARY_CHECK(kept == large.bytes() && kept <= LargeSlots::kMostBytes,
+                  "large slots: bytes [J2]");
     size_t pending = 0;
     for (const auto& set : outbox) {
         for (const OutboxSlot& slot : set) {

@@ -4,7 +4,8 @@
 //
 // Role        Room 3 behind the fast path: what happens when a magazine is empty or full, and
 //             when a region belongs to another thread's arena.
-// Owns        One current magazine per class in use, the outbox, a few empty magazines.
+// Owns        One current magazine per class in use, the outbox, a few empty magazines, freed
+//             large regions.
 // Invariants  T1  every region in a current magazine belongs to arena_ and to the bin's class.
 //             T2  regions of other arenas are in the outbox only, at most kOutboxBytes of them.
 //             T3  `transition` is not 0 while a bin or the outbox is being rewritten; a forked
@@ -18,10 +19,13 @@
 #include <cstddef>
 #include <cstdint>
 
+#include <granary/base/bits.hpp>
 #include <granary/base/intrusive_list.hpp>
 
 #include "arena/arena.hpp"
+#include "cache/large_slots.hpp"
 #include "granary/core/detail/fast_path.hpp"
+#include "meta/page_map.hpp"
 
 namespace granary::core {
 
@@ -45,13 +49,18 @@ struct alignas(GRANARY_CACHE_LINE) ThreadState : detail::CacheView {
     Mode mode;
     std::atomic<uint8_t> transition{0};  ///< T3: class + 1, or kOutboxTransition
     uint8_t spare_count = 0;
-    uint8_t sends = 0;           ///< counts remote frees, for ticks
     bool idle = false;           ///< guarded by the ThreadSet's lock
     uint32_t pending_bytes = 0;  ///< in the outbox (T2)
     Magazine* spare = nullptr;   ///< stack of empty magazines
     uint64_t next_tick_ns = 0;
     std::atomic<uint64_t> allocated{0};
     std::atomic<uint64_t> deallocated{0};
+    /// Live large regions beyond what the arena has counted (modulo 2^64: this thread's frees
+    /// and takes of kept ones); their sum with the arena's counts is exact.
+    std::atomic<size_t> large_live{0};
+    std::atomic<size_t> large_bytes{0};
+    uint64_t next_large_age_ns = 0;
+    LargeSlots large;
     base::ListLink all_link;
     base::ListLink idle_link;
 
@@ -61,8 +70,8 @@ struct alignas(GRANARY_CACHE_LINE) ThreadState : detail::CacheView {
     static constexpr uint32_t kOutboxBytes = 16 * 1024;
     struct OutboxSlot {
         std::atomic<Magazine*> magazine{nullptr};
-        std::atomic<uint32_t> key{
-            0};  ///< arena and class, plus one; atomic for statistics, like the magazine
+        /// Tag of its regions' pages, 0 if there is none; atomic for statistics, like the magazine.
+        std::atomic<uint32_t> key{0};
     };
     std::array<std::array<OutboxSlot, kOutboxWays>, kOutboxSets> outbox{};
 
@@ -73,7 +82,27 @@ struct alignas(GRANARY_CACHE_LINE) ThreadState : detail::CacheView {
     /// An own region goes back; the magazine is parked first if it is full.
     void push(unsigned size_class, void* region) noexcept;
     /// A region of another arena goes into the outbox.
-    void send(uint32_t owner_arena, unsigned size_class, void* region) noexcept;
+    /// @param tag of its page: arena and class
+    void send(uint32_t tag, void* region) noexcept;
+
+    /// A large region of exactly `pages` pages that this thread freed, live again; or nullptr.
+    [[nodiscard]] void* take_large(size_t pages) noexcept {
+        Extent* const extent = large.take(pages);
+        if (extent == nullptr)
+            return nullptr;
+        count_large(1, extent->bytes);
+        PageMap::revive_head(extent->base, owner_key);
+        return base::pointer_at(extent->base);
+    }
+    /// An own large region whose head was retired.
+    void keep_large(Extent* extent) noexcept {
+        count_large(size_t{0} - 1, size_t{0} - extent->bytes);
+        if (Extent* displaced = large.keep(extent))
+            arena->keep_large(displaced);
+    }
+    void release_large() noexcept;
+    /// Lets go of the large regions that are kept, once in a while.
+    void age_large(uint64_t now_ns) noexcept;
 
     /// Posts the whole outbox.
     void post_all() noexcept;
@@ -89,14 +118,31 @@ struct alignas(GRANARY_CACHE_LINE) ThreadState : detail::CacheView {
     void check_invariants() const noexcept;
 
 private:
+    [[nodiscard]] static bool is_full(void** top) noexcept {
+        return base::address_of(top) % detail::kMagazineAlignment == 0;
+    }
+    /// nullptr if the class has none.
+    [[nodiscard]] Magazine* current(unsigned size_class) const noexcept {
+        void** const top = tops[size_class].load(std::memory_order_relaxed);
+        return top == detail::g_no_slots.top() ? nullptr : magazine_of(top);
+    }
+    /// Uninstalls the current magazine and says in it how many regions it holds.
+    [[nodiscard]] Magazine* take_current(unsigned size_class) noexcept;
     [[nodiscard]] void* refill_and_pop(unsigned size_class) noexcept;
     [[nodiscard]] bool make_room(unsigned size_class) noexcept;
     void install(unsigned size_class, Magazine* magazine, uint32_t count) noexcept;
     void uninstall(unsigned size_class) noexcept;
     [[nodiscard]] Magazine* take_empty() noexcept;
     void give_empty(Magazine* magazine) noexcept;
+    void count_large(size_t regions, size_t bytes) noexcept {
+        // Single writer: a load and a store, so that statistics may read.
+        large_live.store(large_live.load(std::memory_order_relaxed) + regions,
+                         std::memory_order_relaxed);
+        large_bytes.store(large_bytes.load(std::memory_order_relaxed) + bytes,
+                          std::memory_order_relaxed);
+    }
     void post(OutboxSlot& slot) noexcept;
-    void send_slow(uint32_t key, unsigned size_class, void* region) noexcept;
+    void send_slow(uint32_t tag, void* region) noexcept;
 };
 
 }  // namespace granary::core

@@ -52,6 +52,7 @@ void on_thread_exit(void* value) noexcept {
 }  // namespace
 
 namespace detail {
+constinit NoSlots g_no_slots{};
 constinit const CacheView kEmptyCache{kNoOwnerKey};
 // F1: nobody writes through it, since its bins are empty and full at once.
 thread_local constinit CacheView* t_cache GRANARY_TLS_INITIAL_EXEC =

@@ -33,6 +33,9 @@ unsigned arena_limit() noexcept { return g_heap.threads.arena_limit(); }
 bool purge_arena(unsigned index) noexcept {
     if (index >= g_heap.threads.arena_count())
         return false;
+    // The caller's own large regions that wait to be used again are the arena's pages.
+    if (ThreadState* state = attached_thread(); state != nullptr && state->arena == arena_at(index))
+        state->release_large();
     arena_at(index)->purge();
     return true;
 }

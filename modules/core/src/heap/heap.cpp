@@ -14,96 +14,18 @@
 #include "arena/misuse.hpp"
 #include "granary/core/detail/fast_path.hpp"
 #include "heap/heap_state.hpp"
+#include "heap/lookup.hpp"
 #include "meta/page_map.hpp"
 
 namespace granary::core {
 
 namespace {
 
-using detail::PageKind;
-
 /// Between two looks at the clock's consequences.
 constexpr uint64_t kTickPeriod = 2'000'000;
 
 /// Frees that hit the cache between two looks at the clock.
 constexpr int32_t kTickFrees = 128;
-
-/// What a pointer turned out to be.
-struct Found {
-    uint32_t entry = 0;
-    Extent* extent = nullptr;  ///< large and huge
-    unsigned size_class = 0;   ///< small
-    size_t usable = 0;
-
-    [[nodiscard]] bool is_small() const noexcept { return extent == nullptr; }
-};
-
-/// First page of the large region that a page with a head or interior entry belongs to.
-uintptr_t head_of(uintptr_t address) noexcept {
-    address = base::align_down(address, kPageSize);
-    while (detail::entry_kind(detail::page_entry(address)) == PageKind::interior)
-        address -= kPageSize;
-    return address;
-}
-
-/// Says what is wrong with a pointer that is not the start of a live region.
-[[noreturn]] GRANARY_COLD void report(std::string_view call, const void* pointer) noexcept {
-    uintptr_t address = base::address_of(pointer);
-    if (!detail::is_mappable(address))
-        misuse::foreign(call, pointer);
-    const uint32_t entry = detail::page_entry(address);
-    const unsigned size_class = entry & detail::kEntryClassMask;
-    if (entry != 0) {
-        switch (detail::entry_kind(entry)) {
-            case PageKind::run:
-                misuse::interior(call, pointer, kSizeClasses[size_class].size);
-            case PageKind::freed:
-                if (size_class < kSmallClassCount)
-                    misuse::use_after_free(call, pointer, kSizeClasses[size_class].size);
-                misuse::use_after_free(call, pointer,
-                                       PageMap::freed_bytes(base::align_down(address, kPageSize)));
-            case PageKind::head:
-            case PageKind::interior:
-                address = head_of(address);
-                if (const Extent* extent = PageMap::extent_at(address))
-                    misuse::interior(call, pointer, extent->bytes);
-                misuse::use_after_free(call, pointer, PageMap::freed_bytes(address));
-        }
-    }
-    const ChunkWord word = PageMap::chunk_word(address);
-    if (word.use == ChunkUse::huge)
-        misuse::interior(call, pointer, PageMap::chunk_extent(address)->bytes);
-    misuse::foreign(call, pointer);
-}
-
-/// Identifies a live region's start, or aborts in the name of `call`.
-Found find(std::string_view call, const void* pointer) noexcept {
-    const uintptr_t address = base::address_of(pointer);
-    if (!detail::is_mappable(address))
-        report(call, pointer);
-    Found found;
-    found.entry = detail::page_entry(address);
-    if (found.entry == 0)
-        report(call, pointer);
-    const PageKind kind = detail::entry_kind(found.entry);
-    if (GRANARY_LIKELY(kind == PageKind::run)) {
-        found.size_class = found.entry & detail::kEntryClassMask;
-        const SizeClass& cls = kSizeClasses[found.size_class];
-        const uint32_t offset = (found.entry & detail::kEntryPageMask) |
-                                static_cast<uint32_t>(address & (kPageSize - 1));
-        if (!is_region_start(offset, cls.reciprocal))
-            report(call, pointer);
-        found.usable = cls.size;
-        return found;
-    }
-    if (kind != PageKind::head || !base::is_aligned(address, kPageSize))
-        report(call, pointer);
-    found.extent = PageMap::extent_at(address);
-    if (found.extent == nullptr)
-        report(call, pointer);  // freed by another thread this moment
-    found.usable = found.extent->bytes;
-    return found;
-}
 
 void count_allocated(ThreadState& state, size_t bytes) noexcept {
     // Single writer: a load and a store, so that other threads may read.
@@ -161,8 +83,13 @@ void* take_pages(ThreadState& state, size_t size, size_t alignment, bool zero) n
     if (arena == nullptr)
         return nullptr;
     TouchedPages touched;
-    void* region = arena->allocate_large(std::max<size_t>(pages, 1), alignment_pages,
-                                         zero ? &touched : nullptr);
+    void* region = nullptr;
+    if (alignment_pages == 1 && state.arena != nullptr && (region = state.take_large(pages)) != nullptr) {
+        touched.bits.set_all();
+    } else {
+        region = arena->allocate_large(std::max<size_t>(pages, 1), alignment_pages,
+                                       zero ? &touched : nullptr);
+    }
     if (region != nullptr && zero)
         zero_touched(region, pages, touched);
     return region;
@@ -187,22 +114,45 @@ GRANARY_NOINLINE void* allocate_pages(ThreadState& state, size_t size, size_t al
     return region;
 }
 
+/// Another arena's large region, or a huge block.
+GRANARY_NOINLINE void deallocate_pages(const Found& found, void* pointer) noexcept {
+    const uintptr_t base = base::address_of(pointer);
+    const auto code = static_cast<detail::PageCode>(found.code());
+    // Of two threads that free it at once, one gets past this.
+    if (!PageMap::retire_head(base, detail::owner_key(found.arena()), code))
+        misuse::double_free(pointer, found.usable);
+    Extent* const extent = PageMap::extent_at(base);
+    if (code == detail::kHugeHead) {
+        deallocate_huge(extent);
+    } else {
+        arena_at(found.arena())->deallocate_large(extent);
+    }
+}
+
+/// A thread's own large region: its slots keep it whole.
+void deallocate_own_large(ThreadState& state, const Found& found, void* pointer) noexcept {
+    const uintptr_t base = base::address_of(pointer);
+    if (!PageMap::retire_head(base, state.owner_key, detail::kLargeHead))
+        misuse::double_free(pointer, found.usable);
+    state.keep_large(PageMap::extent_at(base));
+}
+
 void deallocate_found(ThreadState& state, const Found& found, void* pointer) noexcept {
     if (GRANARY_UNLIKELY(state.mode == ThreadState::Mode::counting))
         count_deallocated(state, found.usable);
-    if (found.is_small()) {
-        const uint32_t owner = detail::entry_arena(found.entry);
-        if (GRANARY_UNLIKELY(state.mode == ThreadState::Mode::direct)) {
-            arena_at(owner)->deallocate_one(found.size_class, pointer);
-        } else if (((found.entry ^ state.owner_key) >> detail::kEntryOwnerShift) == 0) {
-            state.push(found.size_class, pointer);
+    const bool own = ((found.tag ^ state.owner_key) >> detail::kOwnerShift) == 0;
+    if (!found.is_small()) {
+        if (own && found.code() == detail::kLargeHead) {
+            deallocate_own_large(state, found, pointer);
         } else {
-            state.send(owner, found.size_class, pointer);
+            deallocate_pages(found, pointer);
         }
-    } else if (found.extent->kind == ExtentKind::huge) {
-        deallocate_huge(found.extent);
+    } else if (GRANARY_UNLIKELY(state.mode == ThreadState::Mode::direct)) {
+        arena_at(found.arena())->deallocate_one(found.code(), pointer);
+    } else if (own) {
+        state.push(found.code(), pointer);
     } else {
-        arena_at(found.extent->arena)->deallocate_large(found.extent);
+        state.send(found.tag, pointer);
     }
 }
 
@@ -226,6 +176,7 @@ void tick(ThreadState& state) noexcept {
         return;
     state.next_tick_ns = now + kTickPeriod;
     state.arena->tick(now);
+    state.age_large(now);
     // One more by turns: an owner that sleeps must not keep what others freed for it.
     Arena* other = arena_at(g_heap.next_tick.fetch_add(1, std::memory_order_relaxed) %
                             g_heap.threads.arena_count());
@@ -245,17 +196,25 @@ void tick_slow() noexcept {
 }
 
 void* allocate_slow(size_t size) noexcept {
-    ThreadState& state = current_thread();
     if (size <= kSmallMax) {
         const unsigned size_class = small_class(size);
-        // Medium sizes always come here; they tick only when their magazine is empty.
-        if (state.mode != ThreadState::Mode::cached ||
-            state.bins[size_class].top.load(std::memory_order_relaxed) ==
-                state.bins[size_class].base.load(std::memory_order_relaxed)) {
-            if (state.mode != ThreadState::Mode::counting)
-                tick(state);
+        // Sizes beyond the inlined table hit here. Through t_cache, which sees no magazine where
+        // calls are counted or served directly.
+        std::atomic<void**>& bin = t_cache->tops[size_class];
+        void** const top = bin.load(std::memory_order_relaxed);
+        if (GRANARY_LIKELY(size > kLowMax) && top[-1] != nullptr) {
+            bin.store(top - 1, std::memory_order_relaxed);
+            return top[-1];
         }
+        ThreadState& state = current_thread();
+        if (state.mode != ThreadState::Mode::counting)
+            tick(state);
         return allocate_small(state, size_class);
+    }
+    ThreadState& state = current_thread();
+    if (GRANARY_LIKELY(size <= kLargeMaxPages << kPageShift && state.mode == ThreadState::Mode::cached)) {
+        if (void* region = state.take_large(pages_for(size)))
+            return region;
     }
     tick(state);
     return allocate_pages(state, size, kPageSize, false);
@@ -264,13 +223,15 @@ void* allocate_slow(size_t size) noexcept {
 void deallocate_slow(void* pointer) noexcept {
     if (pointer == nullptr)
         return;
-    const Found found = find("free", pointer);
+    const Found found = find_live("free", pointer);
     ThreadState& state = current_thread();
-    // Small own ones come here once per magazine; those of other arenas always.
-    const bool remote =
-        found.is_small() && ((found.entry ^ state.owner_key) >> kEntryOwnerShift) != 0;
-    if (!remote || (state.arena != nullptr && (++state.sends & 63) == 0))
+    // Small own regions come here once per magazine, and their clock is looked at then; remote and
+    // large ones come always.
+    if (--state.countdown < 0 || ((found.tag ^ state.owner_key) < kSmallClassCount)) {
+        if (state.arena != nullptr)
+            state.countdown = kTickFrees;
         tick(state);
+    }
     deallocate_found(state, found, pointer);
 }
 
@@ -299,32 +260,42 @@ void* allocate_aligned(size_t alignment, size_t size) noexcept {
     return allocate_pages(state, size, std::max(alignment, kPageSize), false);
 }
 
+namespace {
+
+/// A large region or huge block that stays one: in place, or moved by its page tables.
+GRANARY_NOINLINE void* resize_pages(const Found& found, void* pointer, size_t size) noexcept {
+    ThreadState& state = current_thread();
+    tick(state);
+    const size_t pages = pages_for(size);
+    Extent* const extent = PageMap::extent_at(base::address_of(pointer));
+    void* resized = nullptr;
+    if (found.code() == detail::kHugeHead) {
+        if (pages > kLargeMaxPages)
+            resized = resize_huge(extent, size);
+    } else if (pages <= kLargeMaxPages && arena_at(found.arena())->resize_large(extent, pages)) {
+        resized = pointer;
+    }
+    if (resized != nullptr && state.mode == ThreadState::Mode::counting) {
+        count_deallocated(state, found.usable);
+        count_allocated(state, pages << kPageShift);
+    }
+    return resized;
+}
+
+}  // namespace
+
 void* reallocate(void* pointer, size_t size) noexcept {
-    const Found found = find("realloc", pointer);
-    if (size > kMaxSize)
-        return nullptr;
+    const Found found = find_live("realloc", pointer);
     if (found.is_small()) {
-        if (size <= kSmallMax && small_class(size) == found.size_class)
+        if (size <= kSmallMax && small_class(size) == found.code())
             return pointer;
+        if (size > kMaxSize)
+            return nullptr;
     } else if (size > kSmallMax) {
-        ThreadState& state = current_thread();
-        tick(state);
-        const size_t pages = pages_for(size);
-        void* resized = nullptr;
-        if (found.extent->kind == ExtentKind::huge) {
-            if (pages > kLargeMaxPages)
-                resized = resize_huge(found.extent, size);
-        } else if (pages <= kLargeMaxPages &&
-                   arena_at(found.extent->arena)->resize_large(found.extent, pages)) {
-            resized = pointer;
-        }
-        if (resized != nullptr) {
-            if (state.mode == ThreadState::Mode::counting) {
-                count_deallocated(state, found.usable);
-                count_allocated(state, pages << kPageShift);
-            }
+        if (size > kMaxSize)
+            return nullptr;
+        if (void* resized = resize_pages(found, pointer, size))
             return resized;
-        }
     }
     void* moved = size <= kLowMax ? allocate(size) : detail::allocate_slow(size);
     if (moved == nullptr)
@@ -334,51 +305,39 @@ void* reallocate(void* pointer, size_t size) noexcept {
     return moved;
 }
 
+namespace {
+/// Aborts unless the region is one that a request of `size` bytes may have got.
+void check_size(void* pointer, const Found& found, bool fits, size_t size) noexcept {
+    if (GRANARY_UNLIKELY(!fits))
+        misuse::wrong_size(pointer, size, found.usable);
+}
+}  // namespace
+
 void deallocate_sized(void* pointer, size_t size) noexcept {
     if (pointer == nullptr)
         return;
-    const Found found = find("sized free", pointer);
-    const bool fits = found.is_small()
-                          ? size <= kSmallMax && small_class(size) == found.size_class
-                          : size > kSmallMax && base::align_up(size, kPageSize) == found.usable;
-    if (GRANARY_UNLIKELY(!fits))
-        misuse::wrong_size(pointer, size, found.usable);
+    const Found found = find_live("sized free", pointer);
+    check_size(pointer, found,
+               found.is_small() ? size <= kSmallMax && small_class(size) == found.code()
+                                : size > kSmallMax && base::align_up(size, kPageSize) == found.usable,
+               size);
     deallocate(pointer);
 }
 
 void deallocate_sized_aligned(void* pointer, size_t alignment, size_t size) noexcept {
     if (pointer == nullptr)
         return;
-    const Found found = find("sized free", pointer);
-    const bool fits = found.is_small()
-                          ? aligned_class(alignment, size) == found.size_class
-                          : base::align_up(std::max<size_t>(size, 1), kPageSize) == found.usable;
-    if (GRANARY_UNLIKELY(!fits))
-        misuse::wrong_size(pointer, size, found.usable);
+    const Found found = find_live("sized free", pointer);
+    check_size(pointer, found,
+               found.is_small()
+                   ? aligned_class(alignment, size) == found.code()
+                   : base::align_up(std::max<size_t>(size, 1), kPageSize) == found.usable,
+               size);
     deallocate(pointer);
 }
 
 size_t usable_size(const void* pointer) noexcept {
-    return pointer == nullptr ? 0 : find("malloc_usable_size", pointer).usable;
-}
-
-bool owns(const void* pointer) noexcept {
-    const uintptr_t address = base::address_of(pointer);
-    if (!detail::is_mappable(address))
-        return false;
-    const uint32_t entry = detail::page_entry(address);
-    if (entry != 0) {
-        const PageKind kind = detail::entry_kind(entry);
-        // A freed region may be cached with its interior entries written.
-        if (kind == PageKind::interior)
-            return detail::entry_kind(detail::page_entry(head_of(address))) == PageKind::head;
-        // A freed mark may lie where a huge block's page is now.
-        if (kind != PageKind::freed)
-            return true;
-    }
-    const ChunkWord word = PageMap::chunk_word(address);
-    return word.use == ChunkUse::huge &&
-           (address & (kChunkSize - 1)) >> kPageShift < word.usable_pages;
+    return pointer == nullptr ? 0 : find_live("malloc_usable_size", pointer).usable;
 }
 
 size_t good_size(size_t size) noexcept {

@@ -50,6 +50,7 @@ void reclaim(ThreadState& state) noexcept;
 /// Huge blocks. @param zeroed receives whether every byte reads zero.
 [[nodiscard]] void* allocate_huge(ThreadState& state, size_t size, size_t alignment,
                                   bool& zeroed) noexcept;
+/// @param extent whose head the caller has retired
 void deallocate_huge(Extent* extent) noexcept;
 /// In place or by moving pages; nullptr if neither was possible.
 [[nodiscard]] void* resize_huge(Extent* extent, size_t size) noexcept;

@@ -10,7 +10,6 @@
 
 #include <granary/base/bits.hpp>
 
-#include "arena/misuse.hpp"
 #include "heap/heap_state.hpp"
 #include "meta/page_map.hpp"
 
@@ -33,8 +32,7 @@ void publish_chunks(Extent* extent, size_t from) noexcept {
 }
 
 void publish_head(Extent* extent) noexcept {
-    PageMap::set_extent(extent->base, extent);
-    PageMap::set_head(extent->base, detail::owner_key(extent->arena));
+    PageMap::set_head(extent, detail::owner_key(extent->arena), detail::kHugeHead);
 }
 
 /// Moves a block to `range`, by its page tables or by copying.
@@ -54,7 +52,8 @@ void relocate(Extent* extent, const ChunkRange& range, size_t new_bytes) noexcep
     extent->bytes = new_bytes;
     publish_chunks(extent, 0);  // U2
     publish_head(extent);
-    static_cast<void>(PageMap::retire_head(old_base, detail::owner_key(extent->arena), old_bytes));
+    static_cast<void>(PageMap::retire_head(old_base, detail::owner_key(extent->arena),
+                                           detail::kHugeHead));
     g_heap.source.give(old_base, old_chunks, dirty);
 }
 
@@ -88,9 +87,6 @@ void* allocate_huge(ThreadState& state, size_t size, size_t alignment, bool& zer
 void deallocate_huge(Extent* extent) noexcept {
     const uintptr_t base = extent->base;
     const size_t bytes = extent->bytes;
-    if (!PageMap::retire_head(base, detail::owner_key(extent->arena), bytes)) {
-        misuse::double_free(base::pointer_at(base), bytes);
-    }
     arena_at(extent->arena)->count_huge(-1, -static_cast<int64_t>(bytes));
     g_heap.source.discard_extent(extent);
     g_heap.source.give(base, chunks_for(bytes), true);
@@ -105,6 +101,7 @@ void* resize_huge(Extent* extent, size_t size) noexcept {
     if (new_chunks < old_chunks) {
         extent->bytes = new_bytes;
         publish_chunks(extent, new_chunks - 1);
+        publish_head(extent);
         g_heap.source.give(extent->base + (new_chunks << kChunkShift), old_chunks - new_chunks,
                            true);
     } else if (new_chunks == old_chunks ||
@@ -112,6 +109,7 @@ void* resize_huge(Extent* extent, size_t size) noexcept {
                                             new_chunks - old_chunks, range)) {
         extent->bytes = new_bytes;
         publish_chunks(extent, old_chunks - 1);
+        publish_head(extent);
     } else if (g_heap.source.take(new_chunks, kChunkSize, range)) {
         relocate(extent, range, new_bytes);
     } else {

@@ -75,6 +75,12 @@ void add_caches(HeapSnapshot& out, const Arena* only) noexcept {
             state.add_outbox(outboxes);
         if (only != nullptr && state.arena != only)
             return;
+        // Modulo 2^64: a thread's share may be negative (ThreadState::large_live).
+        out.large_live += state.large_live.load(std::memory_order_relaxed);
+        out.large_allocated += state.large_bytes.load(std::memory_order_relaxed);
+        const size_t kept = state.large.bytes();
+        out.active -= kept;
+        out.dirty += kept;
         for (unsigned c = 0; c < kSmallClassCount; ++c)
             out.bins[c].cached_regions += state.cached(c);
     });

@@ -2,7 +2,7 @@
 //
 // page_map.cpp — leaves and their slots.
 //
-//   root slot (address bits 30..46) ──▸ Leaf { entries: 4 bytes a page, read by every free
+//   root slot (address bits 30..46) ──▸ Leaf { entries: 8 bytes a page, read by every free
 //                                              extents: 8 bytes a page, read by slow paths
 //                                              chunks:  16 bytes a chunk }
 #include "meta/page_map.hpp"
@@ -12,13 +12,11 @@
 namespace granary::core {
 
 using detail::g_page_map_root;
-using detail::g_zero_entries;
 using detail::kLeafPages;
 using detail::kLeafShift;
 
 namespace detail {
 constinit std::atomic<uintptr_t> g_page_map_root[kRootSlots] = {};
-constinit std::atomic<uint32_t> g_zero_entries[kLeafPages] = {};
 }  // namespace detail
 
 namespace {
@@ -31,19 +29,24 @@ struct ChunkSlot {
 };
 
 struct Leaf {
-    std::atomic<uint32_t> entries[kLeafPages];
-    std::atomic<uintptr_t> extents[kLeafPages];  // Extent*, or (bytes << 1 | 1) of a freed head
+    detail::PageEntry entries[kLeafPages];
+    std::atomic<Extent*> extents[kLeafPages];
     ChunkSlot chunks[kLeafChunks];
 };
 
+/// Where entry 0 of all addresses would be if the leaf of `slot` went on downwards (E3).
+constexpr uintptr_t entries_before(uintptr_t slot) noexcept {
+    return slot * sizeof(Leaf::entries);
+}
+
 Leaf* leaf_of(uintptr_t address) noexcept {
+    const uintptr_t slot = address >> kLeafShift;
     // ORDER: acquire, pairs with the release in cover(), so that the leaf's zeros are seen.
-    const uintptr_t distance =
-        g_page_map_root[address >> kLeafShift].load(std::memory_order_acquire);
-    if (distance == 0)
+    const uintptr_t entries = g_page_map_root[slot].load(std::memory_order_acquire);
+    if (entries == 0)
         return nullptr;
-    // SAFETY (P1): distances are written by cover() only.
-    return reinterpret_cast<Leaf*>(base::address_of(&g_zero_entries[0]) + distance);
+    // SAFETY (E3): slots are written by cover() only.
+    return reinterpret_cast<Leaf*>(entries + entries_before(slot));
 }
 
 size_t page_slot(uintptr_t address) noexcept { return (address >> kPageShift) & (kLeafPages - 1); }
@@ -67,71 +70,76 @@ bool PageMap::cover(uintptr_t base, size_t size, MetadataHeap& metadata) noexcep
         void* memory = metadata.map(sizeof(Leaf));
         if (memory == nullptr)
             return false;
-        const uintptr_t distance = base::address_of(memory) - base::address_of(&g_zero_entries[0]);
         // ORDER: release, pairs with leaf_of(); fresh mappings read zero, so entries are valid at once.
-        g_page_map_root[slot].store(distance, std::memory_order_release);
+        g_page_map_root[slot].store(base::address_of(memory) - entries_before(slot),
+                                    std::memory_order_release);
     }
     return true;
 }
 
-void PageMap::set_run(uintptr_t base, size_t pages, uint32_t owner, detail::PageKind kind,
-                      uint32_t size_class) noexcept {
-    Leaf* leaf = leaf_of(base);  // a run never leaves its chunk, so one leaf holds it
-    const size_t first = page_slot(base);
-    for (size_t i = 0; i < pages; ++i) {
-        leaf->entries[first + i].store(
-            detail::make_entry(owner, kind, static_cast<uint32_t>(i), size_class),
-            std::memory_order_relaxed);
+void PageMap::set_run(Extent* run, uint32_t owner, unsigned size_class) noexcept {
+    Leaf* leaf = leaf_of(run->base);  // a run never leaves its chunk, so one leaf holds it
+    const size_t first = page_slot(run->base);
+    const size_t pages = run->bytes >> kPageShift;
+    const uint32_t bias = detail::run_bias(run->base, kSizeClasses[size_class].reciprocal);
+    for (size_t i = first; i < first + pages; ++i) {
+        // ORDER: release, pairs with extent_at(): the descriptor is complete when it is found.
+        leaf->extents[i].store(run, std::memory_order_release);
+        leaf->entries[i].detail.store(bias, std::memory_order_relaxed);
+        leaf->entries[i].tag.store(owner | size_class, std::memory_order_relaxed);
     }
 }
 
-void PageMap::set_large(uintptr_t base, size_t pages, uint32_t owner) noexcept {
+void PageMap::retire_run(uintptr_t base, size_t pages, uint32_t owner,
+                         unsigned size_class) noexcept {
     Leaf* leaf = leaf_of(base);
     const size_t first = page_slot(base);
-    const uint32_t interior = detail::make_entry(owner, detail::PageKind::interior, 0, 0);
-    for (size_t i = 1; i < pages; ++i)
-        leaf->entries[first + i].store(interior, std::memory_order_relaxed);
-    set_head(base, owner);
+    for (size_t i = first; i < first + pages; ++i) {
+        leaf->entries[i].tag.store(owner | detail::kFreedRun, std::memory_order_relaxed);
+        leaf->entries[i].detail.store(size_class, std::memory_order_relaxed);
+    }
 }
 
-void PageMap::set_head(uintptr_t page, uint32_t owner) noexcept {
-    leaf_of(page)->entries[page_slot(page)].store(
-        detail::make_entry(owner, detail::PageKind::head, 0, 0), std::memory_order_relaxed);
+void PageMap::set_large(Extent* extent, uint32_t owner) noexcept {
+    Leaf* leaf = leaf_of(extent->base);
+    const size_t first = page_slot(extent->base);
+    const size_t pages = extent->bytes >> kPageShift;
+    for (size_t i = first + 1; i < first + pages; ++i)
+        leaf->entries[i].tag.store(owner | detail::kInterior, std::memory_order_relaxed);
+    set_head(extent, owner, detail::kLargeHead);
+}
+
+void PageMap::set_head(Extent* extent, uint32_t owner, detail::PageCode code) noexcept {
+    Leaf* leaf = leaf_of(extent->base);
+    const size_t i = page_slot(extent->base);
+    // ORDER: release, pairs with extent_at(): the descriptor is complete when it is found.
+    leaf->extents[i].store(extent, std::memory_order_release);
+    leaf->entries[i].detail.store(static_cast<uint32_t>(extent->bytes >> kPageShift),
+                                  std::memory_order_relaxed);
+    leaf->entries[i].tag.store(owner | code, std::memory_order_relaxed);
 }
 
 void PageMap::clear_entries(uintptr_t base, size_t pages) noexcept {
     Leaf* leaf = leaf_of(base);
     const size_t first = page_slot(base);
-    for (size_t i = 0; i < pages; ++i) leaf->entries[first + i].store(0, std::memory_order_relaxed);
-}
-
-void PageMap::set_extent(uintptr_t page, Extent* extent) noexcept {
-    // ORDER: release, pairs with extent_at(): the descriptor is complete when it is found.
-    leaf_of(page)->extents[page_slot(page)].store(base::address_of(extent),
-                                                  std::memory_order_release);
+    for (size_t i = 0; i < pages; ++i)
+        leaf->entries[first + i].tag.store(0, std::memory_order_relaxed);
 }
 
 Extent* PageMap::extent_at(uintptr_t page) noexcept {
-    // ORDER: acquire, pairs with set_extent().
-    const uintptr_t value = leaf_of(page)->extents[page_slot(page)].load(std::memory_order_acquire);
-    // SAFETY (P1): tagged values belong to freed heads.
-    return (value & 1) != 0 ? nullptr : reinterpret_cast<Extent*>(value);
+    // ORDER: acquire, pairs with set_run() and set_head().
+    return leaf_of(page)->extents[page_slot(page)].load(std::memory_order_acquire);
 }
 
-bool PageMap::retire_head(uintptr_t page, uint32_t owner, size_t bytes) noexcept {
-    Leaf* leaf = leaf_of(page);
-    const uint32_t freed =
-        detail::make_entry(owner, detail::PageKind::freed, 0, detail::kEntryClassMask);
-    const uint32_t old = leaf->entries[page_slot(page)].exchange(freed, std::memory_order_relaxed);
-    if (old == 0 || detail::entry_kind(old) != detail::PageKind::head)
-        return false;
-    leaf->extents[page_slot(page)].store((bytes << 1) | 1, std::memory_order_relaxed);
-    return true;
+bool PageMap::retire_head(uintptr_t page, uint32_t owner, detail::PageCode code) noexcept {
+    uint32_t live = owner | code;
+    return leaf_of(page)->entries[page_slot(page)].tag.compare_exchange_strong(
+        live, owner | detail::kFreedHead, std::memory_order_relaxed);
 }
 
-size_t PageMap::freed_bytes(uintptr_t page) noexcept {
-    const uintptr_t value = leaf_of(page)->extents[page_slot(page)].load(std::memory_order_relaxed);
-    return (value & 1) != 0 ? value >> 1 : 0;
+void PageMap::revive_head(uintptr_t page, uint32_t owner) noexcept {
+    leaf_of(page)->entries[page_slot(page)].tag.store(owner | detail::kLargeHead,
+                                                      std::memory_order_relaxed);
 }
 
 void PageMap::set_chunk(uintptr_t chunk, ChunkWord word, Extent* extent) noexcept {

@@ -5,8 +5,8 @@
 // Role        The building's register: page/ and arena/ write it, heap/ reads it.
 // Owns        Leaves, one per GiB of addresses in use: page entries (E1 in page_entry.hpp),
 //             a descriptor slot per page, a word and a descriptor slot per chunk.
-// Invariants  P1  the descriptor slot of the first page of a run, large region or huge block
-//                 holds its Extent; a freed head's holds its former size, tagged.
+// Invariants  P1  the descriptor slots of a live run's pages, and of the first page of a large
+//                 region or huge block, hold its Extent.
 //             P2  a chunk word says whether the chunk belongs to a huge block, and then how
 //                 many of its pages are usable and which chunk of the block it is.
 // Locking     Reads and writes of slots are lock-free (one writer at a time: the pages' holder);
@@ -48,23 +48,27 @@ public:
     /// Makes the leaves of [base, base + size). False: out of memory; what was made stays.
     [[nodiscard]] bool cover(uintptr_t base, size_t size, MetadataHeap& metadata) noexcept;
 
-    /// Entries of `pages` pages of a run; page i gets page field i.
-    static void set_run(uintptr_t base, size_t pages, uint32_t owner, detail::PageKind kind,
-                        uint32_t size_class) noexcept;
+    /// Entries and descriptor slots of a run that is about to be carved.
+    static void set_run(Extent* run, uint32_t owner, unsigned size_class) noexcept;
+    /// The pages were a run's: a free of one of its regions will be named a double one.
+    static void retire_run(uintptr_t base, size_t pages, uint32_t owner,
+                           unsigned size_class) noexcept;
     /// Entries of a large region's pages: one head, then interiors.
-    static void set_large(uintptr_t base, size_t pages, uint32_t owner) noexcept;
-    /// The entry of the first page of a large region or huge block.
-    static void set_head(uintptr_t page, uint32_t owner) noexcept;
+    static void set_large(Extent* extent, uint32_t owner) noexcept;
+    /// The entry and descriptor slot of the first page of a large region or huge block.
+    static void set_head(Extent* extent, uint32_t owner, detail::PageCode code) noexcept;
     static void clear_entries(uintptr_t base, size_t pages) noexcept;
 
-    static void set_extent(uintptr_t page, Extent* extent) noexcept;
-    /// @param page start of a live run, large region or huge block (P1).
+    /// @param page of a live run, or the first of a large region or huge block (P1).
     [[nodiscard]] static Extent* extent_at(uintptr_t page) noexcept;
 
-    /// Turns a live head into a freed one that remembers `bytes`, to name a double free.
+    /// Turns a live head into a freed one, which remembers its length to name a double free.
+    /// @param code  kLargeHead or kHugeHead
     /// @return false if it was not a live head: another thread freed it.
-    [[nodiscard]] static bool retire_head(uintptr_t page, uint32_t owner, size_t bytes) noexcept;
-    [[nodiscard]] static size_t freed_bytes(uintptr_t page) noexcept;
+    [[nodiscard]] static bool retire_head(uintptr_t page, uint32_t owner,
+                                          detail::PageCode code) noexcept;
+    /// The opposite: a freed large region that was kept whole is handed out again.
+    static void revive_head(uintptr_t page, uint32_t owner) noexcept;
 
     static void set_chunk(uintptr_t chunk, ChunkWord word, Extent* extent) noexcept;
     /// {none} for any address outside granary's leaves.

@@ -34,14 +34,23 @@ protected:
         source.check_invariants();
     }
 
+    Magazine* empty_magazine(unsigned size_class = kClass) {
+        Magazine* const magazine = magazines.take(metadata);
+        magazine->dedicate(kTestArena, size_class);
+        return magazine;
+    }
     Magazine* refill(unsigned size_class = kClass) {
-        Magazine* const empty = magazines.take(metadata);
+        Magazine* const empty = empty_magazine(size_class);
         Magazine* const filled = arena->refill(size_class, empty);
         EXPECT_NE(filled, nullptr);
         if (filled != empty)
             magazines.give(empty);
         EXPECT_GT(filled->size(), 0U);
         return filled;
+    }
+    void deallocate_large(Extent* extent) {
+        ASSERT_TRUE(PageMap::retire_head(extent->base, arena->owner_key(), detail::kLargeHead));
+        arena->deallocate_large(extent);
     }
     size_t resident() {
         const PageCounts counts = arena->pages().counts();
@@ -58,9 +67,8 @@ TEST_F(ArenaTest, A1_RegionsLieInPagesOfTheArenaAndTheClass) {
         EXPECT_EQ(magazine->arena, kTestArena);
         EXPECT_EQ(magazine->size_class, c);
         for (uint32_t i = 0; i < magazine->size(); ++i) {
-            const uint32_t entry = detail::page_entry(base::address_of(magazine->first()[i]));
-            ASSERT_LE(entry ^ arena->owner_key(), detail::kEntryRunMask);
-            ASSERT_EQ(entry & detail::kEntryClassMask, c);
+            ASSERT_EQ(detail::page_tag(base::address_of(magazine->first()[i])),
+                      arena->owner_key() | c);
             std::memset(magazine->first()[i], 0x5a, kSizeClasses[c].size);
         }
         arena->distribute(magazine);
@@ -71,7 +79,7 @@ TEST_F(ArenaTest, AParkedMagazineIsTheNextRefill) {
     Magazine* const magazine = refill();
     const uint32_t size = magazine->size();
     EXPECT_EQ(arena->park(magazine), nullptr);
-    Magazine* const empty = magazines.take(metadata);
+    Magazine* const empty = empty_magazine();
     EXPECT_EQ(arena->refill(kClass, empty), magazine);
     EXPECT_EQ(magazine->size(), size);
     EXPECT_EQ(empty->size(), 0U) << "stays with the thread";
@@ -83,7 +91,7 @@ TEST_F(ArenaTest, PostedMagazinesAreServedByTheNextRefill) {
     arena->post(first);
     arena->post(second);
     EXPECT_EQ(arena->bin(kClass).counts().parked, 0U);
-    Magazine* const empty = magazines.take(metadata);
+    Magazine* const empty = empty_magazine();
     Magazine* const got = arena->refill(kClass, empty);
     EXPECT_TRUE(got == first || got == second);
     EXPECT_GT(arena->bin(kClass).counts().parked, 0U);
@@ -91,9 +99,7 @@ TEST_F(ArenaTest, PostedMagazinesAreServedByTheNextRefill) {
 
 TEST_F(ArenaTest, A3_AnInboxThatNobodyReadsIsDrainedByItsPosters) {
     for (int i = 0; i < 300; ++i) {
-        Magazine* const magazine = magazines.take(metadata);
-        magazine->arena = static_cast<uint16_t>(kTestArena);
-        magazine->size_class = static_cast<uint8_t>(kClass);
+        Magazine* const magazine = empty_magazine();
         magazine->first()[0] = arena->allocate_one(kClass);
         magazine->set_size(1);
         arena->post(magazine);
@@ -119,8 +125,7 @@ TEST_F(ArenaTest, PurgeGivesBackEverythingThatIsFree) {
             magazines.give(empty);
         }
     }
-    for (void* region : large)
-        arena->deallocate_large(PageMap::extent_at(base::address_of(region)));
+    for (void* region : large) deallocate_large(PageMap::extent_at(base::address_of(region)));
     EXPECT_EQ(arena->large_bytes(), 0U);
     EXPECT_EQ(arena->large_live(), 0U);
     EXPECT_GT(arena->cached_large_bytes(), 0U);
@@ -180,7 +185,7 @@ TEST_F(ArenaTest, TickAgesBinsAtMostEveryHalfSecond) {
 
 TEST_F(ArenaTest, OutOfMemoryIsSaidAndMemoryThatReturnsIsUsed) {
     fake.fail_after(PageCall::commit, 0);
-    Magazine* const empty = magazines.take(metadata);
+    Magazine* const empty = empty_magazine();
     EXPECT_EQ(arena->refill(kClass, empty), nullptr);
     EXPECT_EQ(arena->allocate_one(kClass), nullptr);
     EXPECT_EQ(arena->allocate_large(5, 1, nullptr), nullptr);
@@ -201,16 +206,15 @@ protected:
         return extent;
     }
     void expect_entries(const Extent& extent) {
-        using detail::PageKind;
-        EXPECT_EQ(detail::page_entry(extent.base),
-                  detail::make_entry(arena->owner_key(), PageKind::head, 0, 0));
+        EXPECT_EQ(detail::page_tag(extent.base), arena->owner_key() | detail::kLargeHead);
+        EXPECT_EQ(detail::find_entry(extent.base)->detail.load(std::memory_order_relaxed),
+                  extent.bytes >> kPageShift);
         for (uintptr_t page = extent.base + kPageSize; page < extent.base + extent.bytes;
              page += kPageSize) {
-            ASSERT_EQ(detail::page_entry(page),
-                      detail::make_entry(arena->owner_key(), PageKind::interior, 0, 0));
+            ASSERT_EQ(detail::page_tag(page), arena->owner_key() | detail::kInterior);
         }
-        const auto after = detail::page_entry(extent.base + extent.bytes);
-        EXPECT_NE(detail::entry_kind(after), PageKind::interior) << "the next region's, or none";
+        EXPECT_NE(detail::tag_code(detail::page_tag(extent.base + extent.bytes)), detail::kInterior)
+            << "the next region's, or none";
     }
 };
 
@@ -221,8 +225,8 @@ TEST_F(ArenaLargeTest, RegionsAreCountedAndNamedInThePageMap) {
     EXPECT_EQ(arena->large_bytes(), 103 * kPageSize);
     expect_entries(*a);
     expect_entries(*b);
-    arena->deallocate_large(a);
-    arena->deallocate_large(b);
+    deallocate_large(a);
+    deallocate_large(b);
     EXPECT_EQ(arena->large_live(), 0U);
     EXPECT_EQ(arena->large_bytes(), 0U);
 }
@@ -231,9 +235,8 @@ TEST_F(ArenaLargeTest, TheLastFreedRegionOfALengthIsServedAgain) {
     Extent* const extent = allocate(10);
     const uintptr_t base = extent->base;
     tests::mark(base, 10 * kPageSize);
-    arena->deallocate_large(extent);
-    EXPECT_EQ(detail::entry_kind(detail::page_entry(base)), detail::PageKind::freed);
-    EXPECT_EQ(PageMap::freed_bytes(base), 10 * kPageSize);
+    deallocate_large(extent);
+    EXPECT_EQ(detail::tag_code(detail::page_tag(base)), detail::kFreedHead);
     EXPECT_EQ(arena->cached_large_bytes(), 10 * kPageSize);
     EXPECT_NE(allocate(11)->base, base) << "only for its own length";
     TouchedPages touched;
@@ -247,7 +250,7 @@ TEST_F(ArenaLargeTest, TheLastFreedRegionOfALengthIsServedAgain) {
 TEST_F(ArenaLargeTest, FreedRegionsAreKeptUpToEightMiB) {
     std::vector<Extent*> extents;
     for (size_t pages = 1; pages <= 256; ++pages) extents.push_back(allocate(pages));
-    for (Extent* extent : extents) arena->deallocate_large(extent);
+    for (Extent* extent : extents) deallocate_large(extent);
     EXPECT_GT(arena->cached_large_bytes(), 4U * 1024 * 1024);
     EXPECT_LE(arena->cached_large_bytes(), 8U * 1024 * 1024);
     arena->age(false);
@@ -273,17 +276,6 @@ TEST_F(ArenaLargeTest, ResizingInPlaceKeepsContentsCountersAndEntries) {
     EXPECT_FALSE(arena->resize_large(extent, 5));
     EXPECT_EQ(extent->bytes, 4 * kPageSize);
     EXPECT_EQ(arena->large_live(), 2U);
-}
-
-using ArenaLargeDeathTest = ArenaLargeTest;
-
-TEST_F(ArenaLargeDeathTest, FreeingARegionASecondTimeNamesTheDoubleFree) {
-    Extent* const extent = allocate(5);
-    const Extent copy = *extent;
-    arena->deallocate_large(extent);
-    Extent again = copy;
-    EXPECT_DEATH(arena->deallocate_large(&again),
-                 tests::double_free_line(base::pointer_at(copy.base), 5 * kPageSize));
 }
 
 /// Threads refill, hand magazines to each other, park, post, distribute, purge. Every region carries
@@ -345,7 +337,7 @@ protected:
         static_cast<void>(arena->resize_large(extent, 1 + prng.below(30)));
         if (*region != id)
             failed_.store(true, std::memory_order_relaxed);
-        arena->deallocate_large(extent);
+        deallocate_large(extent);
     }
 
     void work(uint64_t id, uint64_t seed) {

@@ -26,9 +26,7 @@ protected:
     [[nodiscard]] size_t per_run() const { return shape().run_regions; }
     Magazine* full() { return pack(take(capacity())); }
     static uintptr_t run_base(const void* region) {
-        const uintptr_t address = base::address_of(region);
-        return base::align_down(address, kPageSize) -
-               (detail::page_entry(address) & detail::kEntryPageMask);
+        return PageMap::extent_at(base::address_of(region))->base;
     }
     void release_everything(const std::vector<void*>& regions) {
         give(regions);
@@ -274,7 +272,7 @@ TEST_F(BinDeathTest, ADoubleFreeIsFoundAfterTheChunkWasGivenBack) {
     const auto regions = take(per_run());
     release_everything(regions);
     pages.purge();  // clears the chunk's entries
-    ASSERT_EQ(detail::page_entry(base::address_of(regions[0])), 0U);
+    ASSERT_EQ(detail::page_tag(base::address_of(regions[0])), 0U);
     // The descriptor serves another run of the class, elsewhere.
     pages.trim(wall, 8);
     take(per_run());
@@ -292,8 +290,7 @@ TEST_F(BinDeathTest, ADoubleFreeIsFoundAfterThePagesBecameAnotherArenasRun) {
     void* theirs = nullptr;
     run::carve(*run, &theirs, 1);
     run->arena = tests::kTestArena + 1;
-    PageMap::set_run(run->base, shape().run_pages, detail::owner_key(tests::kTestArena + 1),
-                     detail::PageKind::run, size_class);
+    PageMap::set_run(run, detail::owner_key(tests::kTestArena + 1), size_class);
     Magazine* const magazine = pack({regions[0]});
     ExtentList released;
     EXPECT_DEATH(bin.distribute(magazine, released), tests::double_free_line(regions[0], 512));

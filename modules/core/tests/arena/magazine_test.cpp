@@ -16,15 +16,21 @@ namespace {
 
 class MagazinePoolTest : public testing::Test, protected tests::PageFloor {};
 
-TEST_F(MagazinePoolTest, Z1_MagazinesBeginWithTwoNullSentinels) {
-    for (int i = 0; i < 50; ++i) {
-        Magazine* const magazine = magazines.take(metadata);
-        ASSERT_NE(magazine, nullptr);
-        EXPECT_EQ(magazine->first()[-1], nullptr);
-        EXPECT_EQ(magazine->first()[-2], nullptr);
-        EXPECT_EQ(magazine->size(), 0U);
-        EXPECT_EQ(magazine->next, nullptr);
-        EXPECT_EQ(magazine_of(magazine->first()), magazine);
+TEST_F(MagazinePoolTest, Z1_Z2_SlotsEndWithTheMagazineAndBeginAboveTwoNullOnes) {
+    Magazine* const magazine = magazines.take(metadata);
+    ASSERT_NE(magazine, nullptr);
+    EXPECT_EQ(magazine->size(), 0U);
+    EXPECT_EQ(magazine->next, nullptr);
+    magazine->slots.fill(this);  // whatever it held before
+    for (unsigned c = 0; c < kSmallClassCount; ++c) {
+        magazine->dedicate(3, c);
+        void** const first = magazine->first();
+        EXPECT_EQ(first[-1], nullptr);
+        EXPECT_EQ(first[-2], nullptr);
+        void** const end = first + kSizeClasses[c].magazine_capacity;
+        EXPECT_EQ(base::address_of(end), base::address_of(magazine) + detail::kMagazineAlignment);
+        EXPECT_EQ(magazine_of(first), magazine) << "as a top: empty";
+        EXPECT_EQ(magazine_of(end), magazine) << "as a top: full";
     }
 }
 

@@ -98,7 +98,7 @@ TEST_F(ThreadSetTest, ANewThreadStartsItsCountersAtZeroAndCached) {
 TEST_F(ThreadSetTest, DetachPostsTheOutbox) {
     ThreadState* const own = threads.attach(0);
     ThreadState* const other = threads.attach(0);
-    own->send(other->arena->index(), kClass, other->pop(kClass));
+    own->send(detail::owner_key(other->arena->index()) | kClass, other->pop(kClass));
     threads.detach(*own);
     other->arena->drain_inbox();
     EXPECT_EQ(other->arena->bin(kClass).counts().parked, 1U);
@@ -202,12 +202,11 @@ TEST_F(ThreadSetTest, ThreadsThatComeAndGoLoseNoRegion) {
     std::atomic<bool> failed{false};
     std::atomic<int> arrived{0};  // all live at once in the beginning
     auto release = [](ThreadState& state, void* region) {
-        const uint32_t entry = detail::page_entry(base::address_of(region));
-        const unsigned c = entry & detail::kEntryClassMask;
-        if ((entry ^ state.owner_key) <= detail::kEntryRunMask) {
-            state.push(c, region);
+        const uint32_t tag = detail::page_tag(base::address_of(region));
+        if ((tag ^ state.owner_key) < kSmallClassCount) {
+            state.push(detail::tag_code(tag), region);
         } else {
-            state.send(detail::entry_arena(entry), c, region);
+            state.send(tag, region);
         }
     };
     auto life = [&](uint64_t id) {

@@ -50,8 +50,7 @@ TEST_F(ThreadStateTest, RegionsAreDistinctAndOfTheOwnArena) {
     std::set<void*> seen;
     for (void* region : pop(own, 1000)) {
         EXPECT_TRUE(seen.insert(region).second);
-        EXPECT_LE(detail::page_entry(base::address_of(region)) ^ own.owner_key,
-                  detail::kEntryRunMask);
+        EXPECT_EQ(detail::page_tag(base::address_of(region)), own.owner_key | kClass);
         std::memset(region, 1, 256);
     }
     EXPECT_EQ(taken(kClass), 1000 + own.cached(kClass));
@@ -66,10 +65,11 @@ TEST_F(ThreadStateTest, TheRegionPushedLastIsPoppedFirst) {
 }
 
 TEST_F(ThreadStateTest, F2_ANeverUsedClassIsEmptyAndFullAtOnce) {
-    for (const detail::CacheBin& bin : own.bins) {
-        EXPECT_EQ(bin.top.load(std::memory_order_relaxed),
-                  bin.base.load(std::memory_order_relaxed));
-        EXPECT_EQ(bin.top.load(std::memory_order_relaxed), bin.limit);
+    for (const auto& bin : own.tops) {
+        void** const top = bin.load(std::memory_order_relaxed);
+        EXPECT_EQ(top[-1], nullptr) << "empty";
+        EXPECT_EQ(top[-2], nullptr);
+        EXPECT_TRUE(base::is_aligned(base::address_of(top), detail::kMagazineAlignment)) << "full";
     }
     EXPECT_EQ(own.cached(kClass), 0U);
 }
@@ -90,7 +90,7 @@ TEST_F(ThreadStateTest, AFullMagazineIsParkedWhole) {
 
 TEST_F(ThreadStateTest, RemoteRegionsGoThroughTheOutboxToTheirArena) {
     const auto regions = pop(other, 5);
-    for (void* region : regions) own.send(other.arena->index(), kClass, region);
+    for (void* region : regions) own.send(detail::owner_key(other.arena->index()) | kClass, region);
     EXPECT_EQ(pending(own), 5U);
     EXPECT_EQ(own.pending_bytes, 5 * 256U);
     EXPECT_EQ(own.cached(kClass), 0U);
@@ -104,7 +104,7 @@ TEST_F(ThreadStateTest, RemoteRegionsGoThroughTheOutboxToTheirArena) {
 TEST_F(ThreadStateTest, AFullOutboxMagazineIsPostedAtOnce) {
     const unsigned c = small_class(64);
     const auto regions = pop(other, capacity(c), c);
-    for (void* region : regions) own.send(other.arena->index(), c, region);
+    for (void* region : regions) own.send(detail::owner_key(other.arena->index()) | c, region);
     EXPECT_EQ(pending(own, c), 0U);
     other.arena->drain_inbox();
     EXPECT_EQ(other.arena->bin(c).counts().parked, capacity(c));
@@ -113,7 +113,7 @@ TEST_F(ThreadStateTest, AFullOutboxMagazineIsPostedAtOnce) {
 TEST_F(ThreadStateTest, T2_TheOutboxHoldsAtMostItsLimit) {
     for (unsigned c = 0; c < kSmallClassCount; ++c) {
         for (void* region : pop(other, 3, c)) {
-            own.send(other.arena->index(), c, region);
+            own.send(detail::owner_key(other.arena->index()) | c, region);
             ASSERT_LE(own.pending_bytes, ThreadState::kOutboxBytes) << kSizeClasses[c].size;
         }
     }
@@ -124,7 +124,7 @@ TEST_F(ThreadStateTest, AnOutboxOfManyKeysPostsTheOldestOfASet) {
     size_t sent = 0;
     for (int round = 0; round < 4; ++round) {
         for (unsigned c = 0; c < 24; ++c) {
-            own.send(other.arena->index(), c, other.pop(c));
+            own.send(detail::owner_key(other.arena->index()) | c, other.pop(c));
             ++sent;
             own.check_invariants();
         }
@@ -139,7 +139,7 @@ TEST_F(ThreadStateTest, AnOutboxOfManyKeysPostsTheOldestOfASet) {
 TEST_F(ThreadStateTest, FlushEmptiesEverything) {
     for (unsigned c = 0; c < kSmallClassCount; ++c) {
         for (void* region : pop(own, 10, c)) own.push(c, region);
-        for (void* region : pop(other, 10, c)) own.send(other.arena->index(), c, region);
+        for (void* region : pop(other, 10, c)) own.send(detail::owner_key(other.arena->index()) | c, region);
     }
     own.flush();
     other.flush();
@@ -174,7 +174,7 @@ TEST_F(ThreadStateTest, WithoutAMagazineFreesGoStraightToTheRuns) {
     fake.fail_after(PageCall::map, 0);
     while (Magazine* magazine = magazines.take(metadata)) all.push_back(magazine);
     for (void* region : mine) own.push(kClass, region);
-    for (void* region : theirs) own.send(other.arena->index(), kClass, region);
+    for (void* region : theirs) own.send(detail::owner_key(other.arena->index()) | kClass, region);
     EXPECT_EQ(taken(kClass), before - mine.size() - theirs.size());
     EXPECT_EQ(pending(own), 0U);
 }
@@ -183,7 +183,7 @@ TEST_F(ThreadStateTest, WithoutAMagazineFreesGoStraightToTheRuns) {
 
 TEST_F(ThreadStateTest, T3_OutsideOfTransitionsAForkLosesNothing) {
     for (void* region : pop(own, 10)) own.push(kClass, region);
-    for (void* region : pop(other, 3)) own.send(other.arena->index(), kClass, region);
+    for (void* region : pop(other, 3)) own.send(detail::owner_key(other.arena->index()) | kClass, region);
     const size_t cached = own.cached(kClass);
     own.repair_after_fork();
     EXPECT_EQ(own.cached(kClass), cached);
@@ -194,7 +194,7 @@ TEST_F(ThreadStateTest, T3_ABinThatWasBeingRewrittenIsDroppedAndOthersStay) {
     const unsigned neighbour = kClass + 1;
     for (void* region : pop(own, 10)) own.push(kClass, region);
     for (void* region : pop(own, 10, neighbour)) own.push(neighbour, region);
-    for (void* region : pop(other, 3)) own.send(other.arena->index(), kClass, region);
+    for (void* region : pop(other, 3)) own.send(detail::owner_key(other.arena->index()) | kClass, region);
     const size_t kept = own.cached(neighbour);
     own.transition.store(static_cast<uint8_t>(kClass + 1), std::memory_order_relaxed);
     own.repair_after_fork();
@@ -208,7 +208,7 @@ TEST_F(ThreadStateTest, T3_ABinThatWasBeingRewrittenIsDroppedAndOthersStay) {
 
 TEST_F(ThreadStateTest, T3_AnOutboxThatWasBeingRewrittenIsDropped) {
     for (void* region : pop(own, 10)) own.push(kClass, region);
-    for (void* region : pop(other, 3)) own.send(other.arena->index(), kClass, region);
+    for (void* region : pop(other, 3)) own.send(detail::owner_key(other.arena->index()) | kClass, region);
     const size_t cached = own.cached(kClass);
     own.transition.store(ThreadState::kOutboxTransition, std::memory_order_relaxed);
     own.repair_after_fork();
@@ -216,12 +216,12 @@ TEST_F(ThreadStateTest, T3_AnOutboxThatWasBeingRewrittenIsDropped) {
     EXPECT_EQ(pending(own), 0U);
     EXPECT_EQ(own.pending_bytes, 0U);
     own.check_invariants();
-    own.send(other.arena->index(), kClass, other.pop(kClass));
+    own.send(detail::owner_key(other.arena->index()) | kClass, other.pop(kClass));
     EXPECT_EQ(pending(own), 1U);
 }
 
 TEST_F(ThreadStateTest, T3_ASendThatHadNotCountedItsBytesIsCounted) {
-    for (void* region : pop(other, 3)) own.send(other.arena->index(), kClass, region);
+    for (void* region : pop(other, 3)) own.send(detail::owner_key(other.arena->index()) | kClass, region);
     own.pending_bytes -= 256;  // the last store of the third send
     own.repair_after_fork();
     EXPECT_EQ(own.pending_bytes, 3 * 256U);
@@ -230,7 +230,7 @@ TEST_F(ThreadStateTest, T3_ASendThatHadNotCountedItsBytesIsCounted) {
 
 TEST_F(ThreadStateTest, TransitionsEndWithTheirOperation) {
     for (void* region : pop(own, 3 * capacity())) own.push(kClass, region);
-    for (void* region : pop(other, 100)) own.send(other.arena->index(), kClass, region);
+    for (void* region : pop(other, 100)) own.send(detail::owner_key(other.arena->index()) | kClass, region);
     EXPECT_EQ(own.transition.load(std::memory_order_relaxed), 0U);
     own.flush();
     EXPECT_EQ(own.transition.load(std::memory_order_relaxed), 0U);
@@ -248,11 +248,11 @@ TEST_F(ThreadStateDeathTest, PushingOneOfTheTwoNewestAgainIsADoubleFree) {
 
 TEST_F(ThreadStateDeathTest, SendingOneOfTheTwoNewestAgainIsADoubleFree) {
     const auto regions = pop(other, 2);
-    own.send(other.arena->index(), kClass, regions[0]);
-    EXPECT_DEATH(own.send(other.arena->index(), kClass, regions[0]),
+    own.send(detail::owner_key(other.arena->index()) | kClass, regions[0]);
+    EXPECT_DEATH(own.send(detail::owner_key(other.arena->index()) | kClass, regions[0]),
                  tests::double_free_line(regions[0], 256));
-    own.send(other.arena->index(), kClass, regions[1]);
-    EXPECT_DEATH(own.send(other.arena->index(), kClass, regions[0]),
+    own.send(detail::owner_key(other.arena->index()) | kClass, regions[1]);
+    EXPECT_DEATH(own.send(detail::owner_key(other.arena->index()) | kClass, regions[0]),
                  tests::double_free_line(regions[0], 256));
 }
 

@@ -117,8 +117,7 @@ TEST_F(MisuseDeathTest, UseOfARegionWhoseRunIsGoneIsNamedByItsCall) {
     flush_thread_cache();
     size_t gone = 0;
     for (char* region : regions) {
-        const uint32_t entry = detail::page_entry(base::address_of(region));
-        if (entry == 0 || detail::entry_kind(entry) != detail::PageKind::freed)
+        if (detail::tag_code(detail::page_tag(base::address_of(region))) != detail::kFreedRun)
             continue;
         if (++gone > 3)
             break;

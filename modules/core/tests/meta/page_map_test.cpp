@@ -17,9 +17,7 @@
 namespace granary::core {
 namespace {
 
-using detail::make_entry;
-using detail::page_entry;
-using detail::PageKind;
+using detail::page_tag;
 
 constexpr uintptr_t kGiB = uintptr_t{1} << detail::kLeafShift;
 
@@ -38,22 +36,18 @@ protected:
     tests::PageFloor floor_;
 };
 
-TEST_F(PageMapTest, EntriesPackAndUnpack) {
+TEST_F(PageMapTest, TagsPackAndUnpack) {
     for (const uint32_t arena : {0U, 1U, 77U, detail::kMaxArenas - 1}) {
         const uint32_t owner = detail::owner_key(arena);
-        for (const PageKind kind :
-             {PageKind::run, PageKind::head, PageKind::interior, PageKind::freed}) {
-            const uint32_t entry = make_entry(owner, kind, 63, 255);
-            EXPECT_NE(entry, 0U);
-            EXPECT_EQ(detail::entry_arena(entry), arena);
-            EXPECT_EQ(detail::entry_kind(entry), kind);
-            EXPECT_EQ(entry & detail::kEntryClassMask, 255U);
-            EXPECT_EQ((entry & detail::kEntryPageMask) >> kPageShift, 63U);
+        for (const uint32_t code : {0U, 17U, 0xf0U, 0xffU}) {
+            EXPECT_NE(owner | code, 0U);
+            EXPECT_EQ(detail::tag_arena(owner | code), arena);
+            EXPECT_EQ(detail::tag_code(owner | code), code);
+            EXPECT_EQ(detail::is_run_tag(owner | code), code < kSmallClassCount);
         }
-        EXPECT_NE(owner, detail::kNoOwnerKey);
-        EXPECT_GT(owner ^ detail::kNoOwnerKey, detail::kEntryRunMask)
-            << "the empty cache owns nothing";
+        EXPECT_GE(owner ^ detail::kNoOwnerKey, kSmallClassCount) << "the empty cache owns nothing";
     }
+    EXPECT_FALSE(detail::is_run_tag(0));
 }
 
 TEST_F(PageMapTest, ChunkWordsPackAndUnpack) {
@@ -83,7 +77,7 @@ TEST_F(PageMapTest, AnyAddressMayBeLookedUp) {
             ASSERT_EQ(word.use, ChunkUse::none) << address;
             continue;
         }
-        static_cast<void>(page_entry(address));  // must not fault
+        static_cast<void>(page_tag(address));  // must not fault
     }
     for (const uintptr_t address :
          {uintptr_t{0}, uintptr_t{1}, uintptr_t{1} << 46, (uintptr_t{1} << 47) - 1,
@@ -95,13 +89,13 @@ TEST_F(PageMapTest, AnyAddressMayBeLookedUp) {
     EXPECT_TRUE(detail::is_mappable((uintptr_t{1} << detail::kAddressBits) - 1));
 }
 
-TEST_F(PageMapTest, UncoveredAndFreshPagesHaveEntryZero) {
+TEST_F(PageMapTest, UncoveredAndFreshPagesHaveTagZero) {
     const uintptr_t base = covered(kChunkSize);
     for (size_t page = 0; page < kChunkPages; ++page) {
-        ASSERT_EQ(page_entry(base + (page << kPageShift)), 0U);
+        ASSERT_EQ(page_tag(base + (page << kPageShift)), 0U);
     }
-    EXPECT_EQ(page_entry(0), 0U);
-    EXPECT_EQ(page_entry(base::address_of(this)), 0U) << "memory of the test program";
+    EXPECT_EQ(page_tag(0), 0U);
+    EXPECT_EQ(page_tag(base::address_of(this)), 0U) << "memory of the test program";
 }
 
 TEST_F(PageMapTest, CoverRefusesWhatTheRootDoesNotReach) {
@@ -125,11 +119,11 @@ TEST_F(PageMapTest, CoverWithoutMemorySaysNoAndCanBeRepeated) {
     const uintptr_t base = (uintptr_t{1} << (detail::kAddressBits - 2)) + 50 * kGiB;
     floor_.fake.fail_after(tests::PageCall::map, 1);
     EXPECT_FALSE(floor_.page_map.cover(base, 3 * kGiB, floor_.metadata));
-    EXPECT_EQ(page_entry(base), 0U);
-    EXPECT_EQ(page_entry(base + 2 * kGiB), 0U);
+    EXPECT_EQ(page_tag(base), 0U);
+    EXPECT_EQ(page_tag(base + 2 * kGiB), 0U);
     floor_.fake.heal();
     EXPECT_TRUE(floor_.page_map.cover(base, 3 * kGiB, floor_.metadata));
-    EXPECT_EQ(page_entry(base + 2 * kGiB), 0U);
+    EXPECT_EQ(page_tag(base + 2 * kGiB), 0U);
 }
 
 TEST_F(PageMapTest, ConcurrentCoversMakeOneLeaf) {
@@ -142,71 +136,85 @@ TEST_F(PageMapTest, ConcurrentCoversMakeOneLeaf) {
             ready.fetch_add(1, std::memory_order_relaxed);
             while (ready.load(std::memory_order_relaxed) != 4) std::this_thread::yield();
             EXPECT_TRUE(floor_.page_map.cover(base, kChunkSize, floor_.metadata));
-            PageMap::set_run(base + (kPageSize << (&thread - threads.data())), 1, 0, PageKind::run,
-                             1);
+            PageMap::retire_run(base + (kPageSize << (&thread - threads.data())), 1, 0, 1);
         });
     }
     for (std::thread& thread : threads) thread.join();
     EXPECT_EQ(floor_.fake.calls(tests::PageCall::map), before + 1);
-    for (size_t i = 0; i < threads.size(); ++i) EXPECT_EQ(page_entry(base + (kPageSize << i)), 1U);
+    for (size_t i = 0; i < threads.size(); ++i) EXPECT_EQ(page_tag(base + (kPageSize << i)), detail::kFreedRun);
 }
 
-TEST_F(PageMapTest, ARunsPagesNameTheirClassAndTheirPlace) {
-    const uintptr_t base = covered(kChunkSize) + 5 * kPageSize;
+TEST_F(PageMapTest, E1_ARunsPagesNameTheirClassTheirDescriptorAndWhereRegionsBegin) {
+    Extent run{};
+    run.base = covered(kChunkSize) + 5 * kPageSize;
+    run.bytes = 7 * kPageSize;
     const uint32_t owner = detail::owner_key(tests::kTestArena);
-    PageMap::set_run(base, 8, owner, PageKind::run, 17);
-    for (uint32_t page = 0; page < 8; ++page) {
-        for (const uintptr_t offset : {uintptr_t{0}, uintptr_t{1}, kPageSize - 1}) {
-            ASSERT_EQ(page_entry(base + page * kPageSize + offset),
-                      make_entry(owner, PageKind::run, page, 17));
-        }
+    const unsigned size_class = small_class(112);
+    PageMap::set_run(&run, owner, size_class);
+    for (uintptr_t address = run.base; address < run.base + run.bytes; ++address) {
+        ASSERT_EQ(page_tag(address), owner | size_class);
+        ASSERT_EQ(PageMap::extent_at(address), &run);
+        const uint32_t bias = detail::find_entry(address)->detail.load(std::memory_order_relaxed);
+        ASSERT_EQ(detail::is_region_start(address, bias, kSizeClasses[size_class].reciprocal),
+                  (address - run.base) % 112 == 0);
     }
-    EXPECT_EQ(page_entry(base - 1), 0U);
-    EXPECT_EQ(page_entry(base + 8 * kPageSize), 0U);
-    PageMap::clear_entries(base, 8);
-    for (size_t page = 0; page < 8; ++page) EXPECT_EQ(page_entry(base + page * kPageSize), 0U);
-}
-
-TEST_F(PageMapTest, ALargeRegionHasOneHeadAndInteriors) {
-    const uintptr_t base = covered(kChunkSize);
-    const uint32_t owner = detail::owner_key(tests::kTestArena);
-    PageMap::set_large(base, 4, owner);
-    EXPECT_EQ(page_entry(base), make_entry(owner, PageKind::head, 0, 0));
-    for (size_t page = 1; page < 4; ++page) {
-        EXPECT_EQ(page_entry(base + page * kPageSize), make_entry(owner, PageKind::interior, 0, 0));
+    EXPECT_EQ(page_tag(run.base - 1), 0U);
+    EXPECT_EQ(page_tag(run.base + run.bytes), 0U);
+    PageMap::retire_run(run.base, 7, owner, size_class);
+    for (uintptr_t page = run.base; page < run.base + run.bytes; page += kPageSize) {
+        EXPECT_EQ(page_tag(page), owner | detail::kFreedRun);
+        EXPECT_EQ(detail::find_entry(page)->detail.load(std::memory_order_relaxed), size_class);
     }
-    EXPECT_EQ(page_entry(base + 4 * kPageSize), 0U);
+    PageMap::clear_entries(run.base, 7);
+    for (size_t page = 0; page < 7; ++page) EXPECT_EQ(page_tag(run.base + page * kPageSize), 0U);
 }
 
-TEST_F(PageMapTest, ExtentSlotsLeadToDescriptors) {
-    const uintptr_t base = covered(kChunkSize);
-    EXPECT_EQ(PageMap::extent_at(base), nullptr);
-    Extent extent{};
-    PageMap::set_extent(base, &extent);
-    EXPECT_EQ(PageMap::extent_at(base), &extent);
-    EXPECT_EQ(PageMap::extent_at(base + kPageSize), nullptr);
+class PageMapHeadTest : public PageMapTest {
+protected:
+    /// Enters a large region of `pages` pages.
+    Extent large(size_t pages) {
+        Extent extent{};
+        extent.base = covered(kChunkSize);
+        extent.bytes = pages << kPageShift;
+        return extent;
+    }
+    static uint32_t detail_of(uintptr_t page) {
+        return detail::find_entry(page)->detail.load(std::memory_order_relaxed);
+    }
+    const uint32_t owner_ = detail::owner_key(tests::kTestArena);
+};
+
+TEST_F(PageMapHeadTest, ALargeRegionHasOneHeadAndInteriors) {
+    Extent extent = large(4);
+    PageMap::set_large(&extent, owner_);
+    EXPECT_EQ(page_tag(extent.base), owner_ | detail::kLargeHead);
+    EXPECT_EQ(detail_of(extent.base), 4U);
+    EXPECT_EQ(PageMap::extent_at(extent.base), &extent);
+    for (size_t page = 1; page < 4; ++page)
+        EXPECT_EQ(page_tag(extent.base + page * kPageSize), owner_ | detail::kInterior);
+    EXPECT_EQ(page_tag(extent.base + 4 * kPageSize), 0U);
 }
 
-TEST_F(PageMapTest, ARetiredHeadIsFreedOnceAndRemembersItsSize) {
-    const uintptr_t base = covered(kChunkSize);
-    const uint32_t owner = detail::owner_key(tests::kTestArena);
-    Extent extent{};
-    PageMap::set_extent(base, &extent);
-    PageMap::set_large(base, 3, owner);
-    ASSERT_TRUE(PageMap::retire_head(base, owner, 3 * kPageSize));
-    EXPECT_EQ(detail::entry_kind(page_entry(base)), PageKind::freed);
-    EXPECT_EQ(PageMap::freed_bytes(base), 3 * kPageSize);
-    EXPECT_EQ(PageMap::extent_at(base), nullptr) << "P1: a tagged size is no descriptor";
-    EXPECT_FALSE(PageMap::retire_head(base, owner, 3 * kPageSize));
-    EXPECT_FALSE(PageMap::retire_head(base + kPageSize, owner, kPageSize))
+TEST_F(PageMapHeadTest, ARetiredHeadIsFreedOnceRemembersItsLengthAndMayBeRevived) {
+    Extent extent = large(3);
+    PageMap::set_large(&extent, owner_);
+    EXPECT_FALSE(PageMap::retire_head(extent.base, owner_, detail::kHugeHead)) << "not that kind";
+    ASSERT_TRUE(PageMap::retire_head(extent.base, owner_, detail::kLargeHead));
+    EXPECT_EQ(page_tag(extent.base), owner_ | detail::kFreedHead);
+    EXPECT_EQ(detail_of(extent.base), 3U);
+    EXPECT_FALSE(PageMap::retire_head(extent.base, owner_, detail::kLargeHead));
+    EXPECT_FALSE(PageMap::retire_head(extent.base + kPageSize, owner_, detail::kLargeHead))
         << "an interior is no head";
-    EXPECT_FALSE(PageMap::retire_head(base + 100 * kPageSize, owner, kPageSize))
+    EXPECT_FALSE(PageMap::retire_head(extent.base + 100 * kPageSize, owner_, detail::kLargeHead))
         << "nor is nothing";
+    PageMap::revive_head(extent.base, owner_);
+    EXPECT_EQ(page_tag(extent.base), owner_ | detail::kLargeHead);
+    EXPECT_EQ(detail_of(extent.base), 3U);
+    EXPECT_TRUE(PageMap::retire_head(extent.base, owner_, detail::kLargeHead));
 }
 
-TEST_F(PageMapTest, OfTwoThreadsThatRetireAHeadOneWins) {
-    const uintptr_t base = covered(kChunkSize);
-    const uint32_t owner = detail::owner_key(tests::kTestArena);
+TEST_F(PageMapHeadTest, OfTwoThreadsThatRetireAHeadOneWins) {
+    Extent extent = large(1);
     constexpr int kRounds = 2000;
     std::atomic<int> turn{0};
     std::atomic<int> wins{0};
@@ -214,15 +222,15 @@ TEST_F(PageMapTest, OfTwoThreadsThatRetireAHeadOneWins) {
         for (int i = 0; i < kRounds; ++i) {
             turn.fetch_add(1, std::memory_order_acq_rel);
             while (turn.load(std::memory_order_acquire) < 4 * i + 2) std::this_thread::yield();
-            if (PageMap::retire_head(base, owner, kPageSize)) {
+            if (PageMap::retire_head(extent.base, owner_, detail::kLargeHead)) {
                 wins.fetch_add(1, std::memory_order_relaxed);
             }
             if (turn.fetch_add(1, std::memory_order_acq_rel) == 4 * i + 3)
-                PageMap::set_large(base, 1, owner);
+                PageMap::set_large(&extent, owner_);
             while (turn.load(std::memory_order_acquire) < 4 * i + 4) std::this_thread::yield();
         }
     };
-    PageMap::set_large(base, 1, owner);
+    PageMap::set_large(&extent, owner_);
     std::thread other(work);
     work();
     other.join();

@@ -3,6 +3,8 @@
 // size_class_test.cpp — every size, every offset of every run, every row of the table.
 #include "granary/core/size_class.hpp"
 
+#include "granary/core/detail/page_entry.hpp"
+
 #include <bit>
 #include <vector>
 
@@ -59,8 +61,12 @@ TEST(SizeClass, ReciprocalIsExactForEveryOffsetOfEveryRun) {
             if (region_index(offset, cls.reciprocal) != offset / cls.size) {
                 FAIL() << "index of " << offset << " in class " << cls.size;
             }
-            if (is_region_start(offset, cls.reciprocal) != (offset % cls.size == 0)) {
-                FAIL() << "start at " << offset << " in class " << cls.size;
+            for (const uintptr_t base : {uintptr_t{0}, uintptr_t{0x7f12'3456'7000}}) {
+                const uint32_t bias = detail::run_bias(base, cls.reciprocal);
+                if (detail::is_region_start(base + offset, bias, cls.reciprocal) !=
+                    (offset % cls.size == 0)) {
+                    FAIL() << "start at " << offset << " in class " << cls.size;
+                }
             }
         }
     }

@@ -29,9 +29,7 @@ public:
         const size_t count = shape().run_pages;
         Extent* const run = pages.allocate(count, 1, nullptr, PageAllocator::Growth::allowed);
         EXPECT_NE(run, nullptr);
-        PageMap::set_extent(run->base, run);
-        PageMap::set_run(run->base, count, detail::owner_key(kTestArena), detail::PageKind::run,
-                         size_class);
+        PageMap::set_run(run, detail::owner_key(kTestArena), size_class);
         return run;
     }
 
@@ -39,8 +37,8 @@ public:
     size_t drop(ExtentList& released) {
         size_t dropped = 0;
         while (Extent* run = released.pop_front()) {
-            PageMap::set_run(run->base, shape().run_pages, detail::owner_key(kTestArena),
-                             detail::PageKind::freed, size_class);
+            PageMap::retire_run(run->base, shape().run_pages, detail::owner_key(kTestArena),
+                                size_class);
             pages.release(run, run::touched_pages(*run));
             ++dropped;
         }
@@ -50,8 +48,7 @@ public:
     Magazine* empty_magazine() {
         Magazine* const magazine = magazines.take(metadata);
         EXPECT_NE(magazine, nullptr);
-        magazine->arena = static_cast<uint16_t>(kTestArena);
-        magazine->size_class = static_cast<uint8_t>(size_class);
+        magazine->dedicate(kTestArena, size_class);
         return magazine;
     }
 

@@ -32,8 +32,6 @@ struct PageFloor {
                     continue;
                 PageMap::set_chunk(chunk, {}, nullptr);
                 PageMap::clear_entries(chunk, kChunkPages);
-                for (size_t i = 0; i < kChunkPages; ++i)
-                    PageMap::set_extent(chunk + (i << kPageShift), nullptr);
             }
         });
     }

@@ -45,7 +45,7 @@ inline constexpr size_t kMaxRunPages = 64;
 inline constexpr size_t kMaxRunRegions = 512;
 inline constexpr size_t kMaxTailWasteDivisor = 16;
 /// Most regions in a magazine, and the bytes that one magazine may hold (4 regions at least).
-inline constexpr size_t kMagazineSlots = 64;
+inline constexpr size_t kMagazineSlots = 57;  // 512 bytes with the header
 inline constexpr size_t kMagazineBytes = 64 * 1024;
 
 namespace detail {
@@ -180,11 +180,6 @@ inline constexpr auto kHighLookup = detail::make_lookup<kHighShift, kSmallMax>()
 /// Region index inside a run, from a byte offset (S2).
 [[nodiscard]] constexpr uint32_t region_index(uint32_t offset, uint32_t reciprocal) noexcept {
     return static_cast<uint32_t>((uint64_t{offset} * reciprocal) >> 32);
-}
-
-/// True if `offset` is a multiple of the class's size (S2).
-[[nodiscard]] constexpr bool is_region_start(uint32_t offset, uint32_t reciprocal) noexcept {
-    return offset * reciprocal < reciprocal;
 }
 
 namespace detail {

@@ -5,17 +5,21 @@
 // Role        Rooms 2 and 3 of malloc and free when the thread cache hits. Everything else is
 //             one out-of-line call in tail position. Public so that capi's functions *are* these.
 // Invariants  F1  t_cache is never null: before a thread's first call, after its end, and in
-//                 counting mode it points to kEmptyCache, whose bins are empty and full at once
-//                 and whose owner key matches no page, so neither call tests for initialisation.
-//             F2  base <= top <= limit; the slots [base, top) hold free regions of this thread's
-//                 arena and of the bin's class.
-//             F3  top[-1] and top[-2] may be read whenever top != limit: magazines begin with two
-//                 null sentinels.
-// Locking     Owner thread only; `top` and `base` are atomic so that statistics may look at them.
+//                 counting mode it points to kEmptyCache, whose magazines are empty and full at
+//                 once and whose owner key matches no page, so neither call tests for
+//                 initialisation.
+//             F2  the slots below tops[c], down to the first null one, hold free regions of this
+//                 thread's arena and of class c. A magazine's slots end at a multiple of
+//                 kMagazineAlignment, so a top that is one has no room above it.
+//             F3  top[-1] and top[-2] may always be read: below a magazine's first slot are two
+//                 null ones, so that "is it empty" is "is the newest slot null", and free looks
+//                 at the two newest regions without asking how many there are.
+// Locking     Owner thread only; `tops` is atomic so that statistics may look at them.
 // Cost        No atomic read-modify-write, no call, two dependent loads to the region.
 // Source      Magazines: Bonwick and Adams 2001. Owner and class in one page word: own.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -29,23 +33,33 @@ namespace granary::core {
 
 namespace detail {
 
-/// One class of a thread cache: a window on the current magazine.
-struct CacheBin {
-    std::atomic<void**> top;   ///< one past the newest region
-    std::atomic<void**> base;  ///< first slot
-    void** limit;              ///< one past the last slot
-    uint32_t reciprocal;       ///< of the class, for the interior-pointer check
-    uint32_t size;             ///< of the class, bytes
-};
-static_assert(sizeof(CacheBin) == 32);
+/// A magazine in bytes, and its alignment.
+inline constexpr size_t kMagazineAlignment = 512;
 
-/// What the fast path sees of a thread; ThreadState extends it.
+/// Stands in for the magazine of a class that has none: empty and full at once (F2, F3).
+struct alignas(kMagazineAlignment) NoSlots {
+    void* slots[kMagazineAlignment / sizeof(void*)];
+
+    [[nodiscard]] constexpr void** top() noexcept {
+        return &slots[0] + kMagazineAlignment / sizeof(void*);
+    }
+};
+extern GRANARY_HIDDEN NoSlots g_no_slots;
+
+/// One past the newest region of a class's magazine.
+struct MagazineTop : std::atomic<void**> {
+    constexpr MagazineTop() noexcept : std::atomic<void**>(g_no_slots.top()) {}
+};
+
+/// What the fast path sees of a thread; ThreadState extends it. Arrays by class, so that a class is
+/// its own index.
 struct CacheView {
     constexpr explicit CacheView(uint32_t key) noexcept : owner_key(key) {}
 
-    std::array<CacheBin, kSmallClassCount> bins{};
+    std::array<MagazineTop, kSmallClassCount> tops{};
     uint32_t owner_key;
     int32_t countdown = 0;  ///< frees until the next look at the clock
+    std::array<uint32_t, kSmallClassCount> reciprocals{};  ///< for the interior-pointer check
 };
 
 extern GRANARY_HIDDEN const CacheView kEmptyCache;
@@ -69,12 +83,13 @@ template <auto Slow = detail::allocate_slow>
 [[nodiscard]] GRANARY_ALWAYS_INLINE void* allocate(size_t size) noexcept(noexcept(Slow(size))) {
     if (GRANARY_UNLIKELY(size > kLowMax))
         return Slow(size);
-    detail::CacheBin& bin = detail::t_cache->bins[low_class(size)];
-    void** const top = bin.top.load(std::memory_order_relaxed);
-    if (GRANARY_UNLIKELY(top == bin.base.load(std::memory_order_relaxed)))
+    const size_t c = low_class(size);
+    detail::CacheView* const cache = detail::t_cache;
+    void** const top = cache->tops[c].load(std::memory_order_relaxed) - 1;
+    void* const region = *top;
+    if (GRANARY_UNLIKELY(region == nullptr))
         return Slow(size);
-    void* const region = top[-1];
-    bin.top.store(top - 1, std::memory_order_relaxed);
+    cache->tops[c].store(top, std::memory_order_relaxed);
     return region;
 }
 
@@ -82,27 +97,28 @@ template <auto Slow = detail::allocate_slow>
 GRANARY_ALWAYS_INLINE void deallocate(void* pointer) noexcept {
     // SAFETY (E2): the number is only looked up.
     const auto address = reinterpret_cast<uintptr_t>(pointer);
-    if (GRANARY_UNLIKELY(!detail::is_mappable(address)))
+    const detail::PageEntry* const entries = detail::find_leaf(address);
+    if (GRANARY_UNLIKELY(entries == nullptr))
         return detail::deallocate_slow(pointer);
+    const detail::PageEntry& entry = entries[address >> kPageShift];
     detail::CacheView* const cache = detail::t_cache;
-    const uint32_t mine = detail::page_entry(address) ^ cache->owner_key;
-    if (GRANARY_UNLIKELY(mine > detail::kEntryRunMask))
+    const uint32_t c = entry.tag.load(std::memory_order_relaxed) ^ cache->owner_key;
+    if (GRANARY_UNLIKELY(c >= kSmallClassCount))
         return detail::deallocate_slow(pointer);
-    detail::CacheBin& bin = cache->bins[mine & detail::kEntryClassMask];
-    const uint32_t offset =
-        (mine & detail::kEntryPageMask) | (static_cast<uint32_t>(address) & (kPageSize - 1));
-    void** const top = bin.top.load(std::memory_order_relaxed);
-    if (GRANARY_UNLIKELY(!is_region_start(offset, bin.reciprocal) || top == bin.limit)) {
+    if (GRANARY_UNLIKELY(!detail::is_region_start(
+            address, entry.detail.load(std::memory_order_relaxed), cache->reciprocals[c])))
         return detail::deallocate_slow(pointer);
-    }
+    void** const top = cache->tops[c].load(std::memory_order_relaxed);
+    // SAFETY (F2): the number is only looked at.
+    if (GRANARY_UNLIKELY(reinterpret_cast<uintptr_t>(top) % detail::kMagazineAlignment == 0))
+        return detail::deallocate_slow(pointer);
     // A region freed twice in a row is caught here; other orders when it meets its run's bitmap.
-    if (GRANARY_UNLIKELY(top[-1] == pointer || top[-2] == pointer)) {
+    if (GRANARY_UNLIKELY(top[-1] == pointer || top[-2] == pointer))
         return detail::deallocate_slow(pointer);
-    }
     *top = pointer;
     // ORDER: release, so that a forked child, which may see any prefix of this thread's stores,
     // never sees the count without the slot; free on x86.
-    bin.top.store(top + 1, std::memory_order_release);
+    cache->tops[c].store(top + 1, std::memory_order_release);
     if (GRANARY_UNLIKELY(--cache->countdown < 0))
         detail::tick_slow();
 }
