@@ -58,17 +58,11 @@ size_t carve(Extent& run, void** out, size_t count) noexcept {
     return taken;
 }
 
-void give(Extent& run, void* region) noexcept {
-    const uint32_t index = index_in(run, region);
-    const uint64_t bit = uint64_t{1} << (index % 64);
-    uint64_t& word = run.free_bits[index / 64];
-    if (GRANARY_UNLIKELY((word & bit) != 0))
-        misuse::double_free(region, kSizeClasses[run.size_class].size);
-    if (GRANARY_UNLIKELY(index >= run.carved)) {
-        misuse::never_allocated("free", region, kSizeClasses[run.size_class].size);
-    }
-    word |= bit;
-    ++run.free_regions;
+void refuse(const Extent& run, const void* region, uint32_t index) noexcept {
+    const size_t size = kSizeClasses[run.size_class].size;
+    if (index < run.carved)
+        misuse::double_free(region, size);
+    misuse::never_allocated("free", region, size);
 }
 
 bool is_free(const Extent& run, const void* region) noexcept {

@@ -7,9 +7,16 @@
 // Locking     The bin's.
 #pragma once
 
+#include <granary/base/attributes.hpp>
+#include <granary/base/bits.hpp>
+
 #include "meta/extent.hpp"
 
 namespace granary::core::run {
+
+/// Aborts: the region is free already, or was never handed out.
+[[noreturn]] GRANARY_COLD void refuse(const Extent& run, const void* region,
+                                      uint32_t index) noexcept;
 
 /// Turns fresh pages into a run of `size_class` with nothing carved.
 void open(Extent& run, unsigned size_class) noexcept;
@@ -21,7 +28,16 @@ size_t take_free(Extent& run, void** out, size_t count) noexcept;
 size_t carve(Extent& run, void** out, size_t count) noexcept;
 
 /// Marks a region free. Aborts if it is free already or was never handed out.
-void give(Extent& run, void* region) noexcept;
+inline void give(Extent& run, void* region) noexcept {
+    const auto offset = static_cast<uint32_t>(base::address_of(region) - run.base);
+    const uint32_t index = region_index(offset, kSizeClasses[run.size_class].reciprocal);
+    const uint64_t bit = uint64_t{1} << (index % 64);
+    uint64_t& word = run.free_bits[index / 64];
+    if (GRANARY_UNLIKELY((word & bit) != 0 || index >= run.carved))
+        refuse(run, region, index);
+    word |= bit;
+    ++run.free_regions;
+}
 
 /// True if every region that was ever handed out is free.
 [[nodiscard]] inline bool is_empty(const Extent& run) noexcept {

@@ -34,6 +34,10 @@ struct Leaf {
     ChunkSlot chunks[kLeafChunks];
 };
 
+static_assert(offsetof(Leaf, extents) == detail::kLeafPages * sizeof(detail::PageEntry) &&
+                  sizeof(Leaf::extents[0]) == sizeof(detail::PageEntry),
+              "P3");
+
 /// Where entry 0 of all addresses would be if the leaf of `slot` went on downwards (E3).
 constexpr uintptr_t entries_before(uintptr_t slot) noexcept {
     return slot * sizeof(Leaf::entries);
@@ -124,11 +128,6 @@ void PageMap::clear_entries(uintptr_t base, size_t pages) noexcept {
     const size_t first = page_slot(base);
     for (size_t i = 0; i < pages; ++i)
         leaf->entries[first + i].tag.store(0, std::memory_order_relaxed);
-}
-
-Extent* PageMap::extent_at(uintptr_t page) noexcept {
-    // ORDER: acquire, pairs with set_run() and set_head().
-    return leaf_of(page)->extents[page_slot(page)].load(std::memory_order_acquire);
 }
 
 bool PageMap::retire_head(uintptr_t page, uint32_t owner, detail::PageCode code) noexcept {

@@ -9,6 +9,7 @@
 //                 region or huge block, hold its Extent.
 //             P2  a chunk word says whether the chunk belongs to a huge block, and then how
 //                 many of its pages are usable and which chunk of the block it is.
+//             P3  in a leaf the descriptor slots follow the entries; both are eight bytes.
 // Locking     Reads and writes of slots are lock-free (one writer at a time: the pages' holder);
 //             leaves are created under mutex_ and never removed.
 #pragma once
@@ -59,8 +60,17 @@ public:
     static void set_head(Extent* extent, uint32_t owner, detail::PageCode code) noexcept;
     static void clear_entries(uintptr_t base, size_t pages) noexcept;
 
-    /// @param page of a live run, or the first of a large region or huge block (P1).
-    [[nodiscard]] static Extent* extent_at(uintptr_t page) noexcept;
+    /// @param address in a page of a live run, or the first of a large region or huge block (P1).
+    [[nodiscard]] static Extent* extent_at(uintptr_t address) noexcept {
+        return extent_of(*detail::find_entry(address));
+    }
+    /// The same for a page whose entry is found already.
+    [[nodiscard]] static Extent* extent_of(const detail::PageEntry& entry) noexcept {
+        // ORDER: acquire, pairs with set_run() and set_head().
+        // SAFETY (P3): the slot of entry i is kLeafPages slots behind it.
+        return reinterpret_cast<const std::atomic<Extent*>*>(&entry + detail::kLeafPages)
+            ->load(std::memory_order_acquire);
+    }
 
     /// Turns a live head into a freed one, which remembers its length to name a double free.
     /// @param code  kLargeHead or kHugeHead
