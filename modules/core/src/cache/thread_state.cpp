@@ -232,7 +232,7 @@ void ThreadState::age_large(uint64_t now_ns) noexcept {
 }
 
 void ThreadState::release_large() noexcept {
-    large.drain([this](Extent* extent) { arena->keep_large(extent); });
+    large.drain([this](uintptr_t region) { arena->deallocate_large(PageMap::extent_at(region)); });
 }
 
 void ThreadState::flush() noexcept {
@@ -314,15 +314,16 @@ void ThreadState::check_invariants() const noexcept {
         }
     }
     size_t kept = 0;
-    large.for_each([&](size_t slot, const Extent& extent) {
-        kept += extent.bytes;
-        GRANARY_CHECK((extent.bytes >> kPageShift) % LargeSlots::kSlots == slot,
+    large.for_each([&](size_t slot, uintptr_t region, size_t pages) {
+        kept += pages;
+        GRANARY_CHECK(pages % detail::LargeSlots::kSlots == slot &&
+                          PageMap::extent_at(region)->bytes == pages << kPageShift,
                       "large slots: length [J1]");
-        GRANARY_CHECK(detail::page_tag(extent.base) == (owner_key | detail::kFreedHead),
+        GRANARY_CHECK(detail::page_tag(region) == (owner_key | detail::kFreedHead),
                       "large slots: a kept region is marked freed [J1]");
     });
-    GRANARY_CHECK(kept == large.bytes() && kept <= LargeSlots::kMostBytes,
-                  "large slots: bytes [J2]");
+    GRANARY_CHECK(kept == large.pages() && kept <= detail::LargeSlots::kMostPages,
+                  "large slots: pages [J2]");
     size_t pending = 0;
     for (const auto& set : outbox) {
         for (const OutboxSlot& slot : set) {

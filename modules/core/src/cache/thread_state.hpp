@@ -23,7 +23,6 @@
 #include <granary/base/intrusive_list.hpp>
 
 #include "arena/arena.hpp"
-#include "cache/large_slots.hpp"
 #include "granary/core/detail/fast_path.hpp"
 #include "meta/page_map.hpp"
 
@@ -55,12 +54,7 @@ struct alignas(GRANARY_CACHE_LINE) ThreadState : detail::CacheView {
     uint64_t next_tick_ns = 0;
     std::atomic<uint64_t> allocated{0};
     std::atomic<uint64_t> deallocated{0};
-    /// Live large regions beyond what the arena has counted (modulo 2^64: this thread's frees
-    /// and takes of kept ones); their sum with the arena's counts is exact.
-    std::atomic<size_t> large_live{0};
-    std::atomic<size_t> large_bytes{0};
     uint64_t next_large_age_ns = 0;
-    LargeSlots large;
     base::ListLink all_link;
     base::ListLink idle_link;
 
@@ -85,21 +79,7 @@ struct alignas(GRANARY_CACHE_LINE) ThreadState : detail::CacheView {
     /// @param tag of its page: arena and class
     void send(uint32_t tag, void* region) noexcept;
 
-    /// A large region of exactly `pages` pages that this thread freed, live again; or nullptr.
-    [[nodiscard]] void* take_large(size_t pages) noexcept {
-        Extent* const extent = large.take(pages);
-        if (extent == nullptr)
-            return nullptr;
-        count_large(1, extent->bytes);
-        PageMap::revive_head(extent->base, owner_key);
-        return base::pointer_at(extent->base);
-    }
-    /// An own large region whose head was retired.
-    void keep_large(Extent* extent) noexcept {
-        count_large(size_t{0} - 1, size_t{0} - extent->bytes);
-        if (Extent* displaced = large.keep(extent))
-            arena->keep_large(displaced);
-    }
+    /// Gives the large regions that are kept to the arena.
     void release_large() noexcept;
     /// Lets go of the large regions that are kept, once in a while.
     void age_large(uint64_t now_ns) noexcept;
@@ -134,13 +114,6 @@ private:
     void uninstall(unsigned size_class) noexcept;
     [[nodiscard]] Magazine* take_empty() noexcept;
     void give_empty(Magazine* magazine) noexcept;
-    void count_large(size_t regions, size_t bytes) noexcept {
-        // Single writer: a load and a store, so that statistics may read.
-        large_live.store(large_live.load(std::memory_order_relaxed) + regions,
-                         std::memory_order_relaxed);
-        large_bytes.store(large_bytes.load(std::memory_order_relaxed) + bytes,
-                          std::memory_order_relaxed);
-    }
     void post(OutboxSlot& slot) noexcept;
     void send_slow(uint32_t tag, void* region) noexcept;
 };

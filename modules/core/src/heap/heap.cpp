@@ -83,13 +83,8 @@ void* take_pages(ThreadState& state, size_t size, size_t alignment, bool zero) n
     if (arena == nullptr)
         return nullptr;
     TouchedPages touched;
-    void* region = nullptr;
-    if (alignment_pages == 1 && state.arena != nullptr && (region = state.take_large(pages)) != nullptr) {
-        touched.bits.set_all();
-    } else {
-        region = arena->allocate_large(std::max<size_t>(pages, 1), alignment_pages,
-                                       zero ? &touched : nullptr);
-    }
+    void* region = arena->allocate_large(std::max<size_t>(pages, 1), alignment_pages,
+                                         zero ? &touched : nullptr);
     if (region != nullptr && zero)
         zero_touched(region, pages, touched);
     return region;
@@ -129,24 +124,12 @@ GRANARY_NOINLINE void deallocate_pages(const Found& found, void* pointer) noexce
     }
 }
 
-/// A thread's own large region: its slots keep it whole.
-void deallocate_own_large(ThreadState& state, const Found& found, void* pointer) noexcept {
-    const uintptr_t base = base::address_of(pointer);
-    if (!PageMap::retire_head(base, state.owner_key, detail::kLargeHead))
-        misuse::double_free(pointer, found.usable);
-    state.keep_large(PageMap::extent_at(base));
-}
-
 void deallocate_found(ThreadState& state, const Found& found, void* pointer) noexcept {
     if (GRANARY_UNLIKELY(state.mode == ThreadState::Mode::counting))
         count_deallocated(state, found.usable);
     const bool own = ((found.tag ^ state.owner_key) >> detail::kOwnerShift) == 0;
     if (!found.is_small()) {
-        if (own && found.code() == detail::kLargeHead) {
-            deallocate_own_large(state, found, pointer);
-        } else {
-            deallocate_pages(found, pointer);
-        }
+        deallocate_pages(found, pointer);
     } else if (GRANARY_UNLIKELY(state.mode == ThreadState::Mode::direct)) {
         arena_at(found.arena())->deallocate_one(found.code(), pointer);
     } else if (own) {
@@ -196,28 +179,17 @@ void tick_slow() noexcept {
 }
 
 void* allocate_slow(size_t size) noexcept {
-    if (size <= kSmallMax) {
-        const unsigned size_class = small_class(size);
-        // Sizes beyond the inlined table hit here. Through t_cache, which sees no magazine where
-        // calls are counted or served directly.
-        std::atomic<void**>& bin = t_cache->tops[size_class];
-        void** const top = bin.load(std::memory_order_relaxed);
-        if (GRANARY_LIKELY(size > kLowMax) && top[-1] != nullptr) {
-            bin.store(top - 1, std::memory_order_relaxed);
-            return top[-1];
-        }
-        ThreadState& state = current_thread();
-        if (state.mode != ThreadState::Mode::counting)
-            tick(state);
-        return allocate_small(state, size_class);
-    }
     ThreadState& state = current_thread();
-    if (GRANARY_LIKELY(size <= kLargeMaxPages << kPageShift && state.mode == ThreadState::Mode::cached)) {
-        if (void* region = state.take_large(pages_for(size)))
-            return region;
-    }
+    if (state.mode != ThreadState::Mode::counting || size > kSmallMax)
+        tick(state);
+    return size <= kSmallMax ? allocate_small(state, small_class(size))
+                             : allocate_pages(state, size, kPageSize, false);
+}
+
+void release_displaced(uintptr_t word) noexcept {
+    ThreadState& state = current_thread();
     tick(state);
-    return allocate_pages(state, size, kPageSize, false);
+    state.arena->deallocate_large(PageMap::extent_at(word));
 }
 
 void deallocate_slow(void* pointer) noexcept {
@@ -243,7 +215,7 @@ void* allocate_zeroed(size_t size) noexcept {
         tick(state);
         return allocate_pages(state, size, kPageSize, true);
     }
-    void* region = size <= kLowMax ? allocate(size) : detail::allocate_slow(size);
+    void* region = allocate(size);
     if (region != nullptr)
         std::memset(region, 0, kSizeClasses[small_class(size)].size);
     return region;
@@ -253,7 +225,7 @@ void* allocate_aligned(size_t alignment, size_t size) noexcept {
     const unsigned size_class = aligned_class(alignment, size);
     if (size_class < kSmallClassCount) {
         const size_t class_size = kSizeClasses[size_class].size;
-        return class_size <= kLowMax ? allocate(class_size) : detail::allocate_slow(class_size);
+        return allocate(class_size);
     }
     ThreadState& state = current_thread();
     tick(state);
@@ -297,7 +269,7 @@ void* reallocate(void* pointer, size_t size) noexcept {
         if (void* resized = resize_pages(found, pointer, size))
             return resized;
     }
-    void* moved = size <= kLowMax ? allocate(size) : detail::allocate_slow(size);
+    void* moved = allocate(size);
     if (moved == nullptr)
         return nullptr;
     std::memcpy(moved, pointer, std::min(found.usable, size));

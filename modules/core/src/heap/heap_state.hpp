@@ -29,8 +29,7 @@ struct Heap {
 
 extern constinit Heap g_heap;
 
-/// Largest large region; above it, whole chunks.
-inline constexpr size_t kLargeMaxPages = 256;
+using detail::kLargeMaxPages;
 
 /// The calling thread's state, attached if need be. In the direct mode it may be shared by
 /// threads and has no arena. Never nullptr.

@@ -75,12 +75,13 @@ void add_caches(HeapSnapshot& out, const Arena* only) noexcept {
             state.add_outbox(outboxes);
         if (only != nullptr && state.arena != only)
             return;
-        // Modulo 2^64: a thread's share may be negative (ThreadState::large_live).
-        out.large_live += state.large_live.load(std::memory_order_relaxed);
-        out.large_allocated += state.large_bytes.load(std::memory_order_relaxed);
-        const size_t kept = state.large.bytes();
-        out.active -= kept;
-        out.dirty += kept;
+        // To the arena, what the slots keep is live.
+        state.large.for_each([&](size_t, uintptr_t, size_t pages) {
+            out.large_live -= 1;
+            out.large_allocated -= pages << kPageShift;
+            out.active -= pages << kPageShift;
+            out.dirty += pages << kPageShift;
+        });
         for (unsigned c = 0; c < kSmallClassCount; ++c)
             out.bins[c].cached_regions += state.cached(c);
     });

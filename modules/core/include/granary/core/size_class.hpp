@@ -165,11 +165,14 @@ inline constexpr auto kHighLookup = detail::make_lookup<kHighShift, kSmallMax>()
     return kLowLookup[(size + ((size_t{1} << kLowShift) - 1)) >> kLowShift];
 }
 
+/// Class of a request above kLowMax and of at most kSmallMax bytes.
+[[nodiscard]] constexpr unsigned high_class(size_t size) noexcept {
+    return kHighLookup[(size + ((size_t{1} << kHighShift) - 1)) >> kHighShift];
+}
+
 /// Class of a request of at most kSmallMax bytes.
 [[nodiscard]] constexpr unsigned small_class(size_t size) noexcept {
-    if (size <= kLowMax)
-        return low_class(size);
-    return kHighLookup[(size + ((size_t{1} << kHighShift) - 1)) >> kHighShift];
+    return size <= kLowMax ? low_class(size) : high_class(size);
 }
 
 /// Pages of a request above kSmallMax; the caller has bounded `size` by kMaxSize.

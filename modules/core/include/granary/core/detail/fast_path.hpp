@@ -26,6 +26,7 @@
 
 #include <granary/base/attributes.hpp>
 
+#include "granary/core/detail/large_slots.hpp"
 #include "granary/core/detail/page_entry.hpp"
 #include "granary/core/size_class.hpp"
 
@@ -60,18 +61,70 @@ struct CacheView {
     uint32_t owner_key;
     int32_t countdown = 0;  ///< frees until the next look at the clock
     std::array<uint32_t, kSmallClassCount> reciprocals{};  ///< for the interior-pointer check
+    LargeSlots large;
 };
 
 extern GRANARY_HIDDEN const CacheView kEmptyCache;
 
 extern thread_local constinit GRANARY_HIDDEN CacheView* t_cache GRANARY_TLS_INITIAL_EXEC;
 
-/// Everything but a hit: larger sizes, empty magazines, first call, counting mode, thread end.
+/// Everything but a hit: huge sizes, empty magazines, first call, counting mode, thread end.
 [[nodiscard]] GRANARY_NOINLINE void* allocate_slow(size_t size) noexcept;
 GRANARY_NOINLINE void deallocate_slow(void* pointer) noexcept;
+/// A large region that was just put into the slots took the place of this one (J1 of
+/// large_slots.hpp), or found no room itself.
+GRANARY_NOINLINE void release_displaced(uintptr_t word) noexcept;
 /// A free that hit, but it is time to look at the clock: a thread that only ever hits must still
 /// age its cache and decay its arena's pages.
 GRANARY_NOINLINE void tick_slow() noexcept;
+
+/// Hits beyond the sizes that malloc itself looks up.
+template <auto Slow>
+[[nodiscard]] GRANARY_NOINLINE void* allocate_medium(size_t size) noexcept(noexcept(Slow(size))) {
+    CacheView* const cache = t_cache;
+    if (size <= kSmallMax) {
+        const size_t c = high_class(size);
+        void** const top = cache->tops[c].load(std::memory_order_relaxed) - 1;
+        void* const region = *top;
+        if (GRANARY_UNLIKELY(region == nullptr))
+            return Slow(size);
+        cache->tops[c].store(top, std::memory_order_relaxed);
+        return region;
+    }
+    if (size <= kLargeMaxPages << kPageShift) {
+        const uintptr_t address = cache->large.take(pages_for(size));
+        if (GRANARY_LIKELY(address != 0)) {
+            // SAFETY (J1): a region of this thread's arena, whose head says "freed".
+            const_cast<PageEntry*>(find_leaf(address))[address >> kPageShift].tag.store(
+                cache->owner_key | kLargeHead, std::memory_order_relaxed);
+            return reinterpret_cast<void*>(address);
+        }
+    }
+    return Slow(size);
+}
+
+/// Frees that hit beyond small regions of the thread's own.
+GRANARY_NOINLINE inline void deallocate_large(void* pointer) noexcept {
+    // SAFETY (E2): the number is only looked up.
+    const auto address = reinterpret_cast<uintptr_t>(pointer);
+    const PageEntry* const found = find_entry(address);
+    CacheView* const cache = t_cache;
+    if (found == nullptr || address % kPageSize != 0)
+        return deallocate_slow(pointer);
+    uint32_t live = cache->owner_key | kLargeHead;
+    // Of two threads that free the region at once, one gets past this.
+    // SAFETY (E3): entries are written by whoever owns what they describe.
+    if (found->tag.load(std::memory_order_relaxed) != live ||
+        !const_cast<PageEntry*>(found)->tag.compare_exchange_strong(
+            live, cache->owner_key | kFreedHead, std::memory_order_relaxed))
+        return deallocate_slow(pointer);
+    const uintptr_t displaced =
+        cache->large.keep(address, found->detail.load(std::memory_order_relaxed));
+    if (GRANARY_UNLIKELY(displaced != 0))
+        return release_displaced(displaced);
+    if (GRANARY_UNLIKELY(--cache->countdown < 0))
+        tick_slow();
+}
 
 }  // namespace detail
 
@@ -82,7 +135,7 @@ GRANARY_NOINLINE void tick_slow() noexcept;
 template <auto Slow = detail::allocate_slow>
 [[nodiscard]] GRANARY_ALWAYS_INLINE void* allocate(size_t size) noexcept(noexcept(Slow(size))) {
     if (GRANARY_UNLIKELY(size > kLowMax))
-        return Slow(size);
+        return detail::allocate_medium<Slow>(size);
     const size_t c = low_class(size);
     detail::CacheView* const cache = detail::t_cache;
     void** const top = cache->tops[c].load(std::memory_order_relaxed) - 1;
@@ -104,7 +157,7 @@ GRANARY_ALWAYS_INLINE void deallocate(void* pointer) noexcept {
     detail::CacheView* const cache = detail::t_cache;
     const uint32_t c = entry.tag.load(std::memory_order_relaxed) ^ cache->owner_key;
     if (GRANARY_UNLIKELY(c >= kSmallClassCount))
-        return detail::deallocate_slow(pointer);
+        return detail::deallocate_large(pointer);
     if (GRANARY_UNLIKELY(!detail::is_region_start(
             address, entry.detail.load(std::memory_order_relaxed), cache->reciprocals[c])))
         return detail::deallocate_slow(pointer);
