@@ -14,7 +14,7 @@ KNOWN_PEERS = {
     "jemalloc": ("/usr/lib/*/libjemalloc.so.2", "/usr/lib*/libjemalloc.so.2"),
     "mimalloc": ("/usr/lib/*/libmimalloc.so.2.*", "/usr/lib/*/libmimalloc.so.2",
                  "/usr/lib/*/libmimalloc.so.[3-9]*", "/usr/lib*/libmimalloc.so*"),
-    "tcmalloc": ("/usr/lib/*/libtcmalloc_minimal.so.4", "/usr/lib*/libtcmalloc_minimal.so.4"),
+    "gperftools": ("/usr/lib/*/libtcmalloc_minimal.so.4", "/usr/lib*/libtcmalloc_minimal.so.4"),
 }
 GRANARY_LIBRARY = "libgranary_malloc.so"
 

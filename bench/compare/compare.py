@@ -21,7 +21,9 @@ import re
 import sys
 
 import machine
+import plots
 import report
+import summary
 from allocators import Allocator, UsageError, collect
 from rows import FORMS, Row, expand
 from runner import PreloadError, Settings, Table, check_programs, measure, run_once
@@ -41,7 +43,7 @@ def arguments(argv: list[str]) -> argparse.Namespace:
         help="environment for one allocator (repeatable)")
     add("--only", metavar="NAMES", help="only these allocators, separated by commas")
     add("--rows", default="", metavar="REGEX", help="only rows whose name matches")
-    add("--forms", default="one,all", help="thread counts: one, all (CPUs), over (4 per CPU)")
+    add("--forms", default="one,all,over", help="thread counts: one, all (CPUs), over (4 per CPU)")
     add("--threads", type=int, default=len(os.sched_getaffinity(0)), help="what `all` means")
     add("--repetitions", type=int, default=9)
     add("--scale", type=float, default=1.0, help="factor on the work of every row")
@@ -50,10 +52,11 @@ def arguments(argv: list[str]) -> argparse.Namespace:
     add("--metric", choices=("wall", "cpu"), default="wall",
         help="which time the tables show (JSON has both)")
     add("--timeout", type=float, default=120.0, help="seconds for one run")
-    add("--subject", default="granary", help="whose worst rows are named")
-    add("--reference", default="jemalloc", help="last column: subject divided by this one")
+    add("--subject", default="granary", help="who is compared with each peer and with the best of them")
+    add("--reference", default="jemalloc", help="last column: granary divided by this one")
     add("--programs", metavar="DIR", help="where the workload programs are")
     add("--json", metavar="FILE", help="write everything that was measured")
+    add("--plots", metavar="DIR", help="draw SVG files there (needs matplotlib)")
     add("--list", action="store_true", help="print the rows and allocators, run nothing")
     return parser.parse_args(argv)
 
@@ -113,12 +116,19 @@ def result_document(options: argparse.Namespace, rows: list[Row], allocators: li
                             "cpu": report.geometric_means(table, timed, "cpu"),
                             "peak": report.geometric_means(table, rows, "peak"),
                             "steady": report.geometric_means(table, rows, "steady")},
+        "subject": {"name": options.subject, **subject_summary(table, rows, options.subject)},
         "rows": [{**dataclasses.asdict(row),
                   "results": {name: {"failure": cell.failure, "runs": cell.runs,
                                      "median": {metric: report.median(cell, metric)
                                                 for metric in report.METRICS}}
                               for name, cell in table[row.name].items()}}
                  for row in rows]}
+
+
+def subject_summary(table: Table, rows: list[Row], subject: str) -> dict:
+    timed = [row for row in rows if row.timed]
+    return {metric: summary.summarise(table, timed if metric in ("wall", "cpu") else rows, metric,
+                                      subject) for metric in ("wall", "cpu", "peak", "steady")}
 
 
 def show_progress(line: str) -> None:
@@ -135,6 +145,8 @@ def compare(options: argparse.Namespace) -> int:
         print("\n".join([*(row.name for row in rows),
                          *(f"{a.name} = {a.path or 'the C library'}" for a in allocators)]))
         return 0
+    if options.plots:
+        plots.library()  # a missing library is told before the measurement, not after it
     settings = Settings(find_programs(options.programs), options.repetitions, options.scale,
                         options.seed, options.timeout)
     check_programs(rows, settings.programs)
@@ -150,13 +162,17 @@ def compare(options: argparse.Namespace) -> int:
           f"{described['libc']}; {complete} of {settings.repetitions} repetitions, interleaved, "
           f"scale {settings.scale:g}; {elapsed:.0f} s")
     print(report.render(table, rows, options.metric, options.subject, options.reference))
+    for line in summary.render(table, rows, options.metric, options.subject):
+        print(line)
     if others is not None and others > QUIET_ENOUGH:
         print(f"WARNING: others used {others:.0%} of the CPUs meanwhile; do not quote these times.")
+    quiet = {"others_cpu_share": others, "elapsed_seconds": elapsed,
+             "complete_repetitions": complete}
+    document = result_document(options, rows, allocators, table, quiet)
     if options.json:
-        quiet = {"others_cpu_share": others, "elapsed_seconds": elapsed,
-                 "complete_repetitions": complete}
-        document = result_document(options, rows, allocators, table, quiet)
         pathlib.Path(options.json).write_text(json.dumps(document, indent=1) + "\n")
+    if options.plots:
+        plots.draw(document, pathlib.Path(options.plots))
     return 1 if report.failures(table) or complete == 0 else 0
 
 

@@ -76,31 +76,33 @@ def failures(table: Table) -> list[str]:
 
 
 class Text:
-    """Lines of one table with a column for each allocator and one for subject/reference."""
+    """Tables with a column for each allocator and one for subject/reference, as wide as needed."""
 
-    CELL = 19
+    GAP = 2
 
     def __init__(self, names: list[str], subject: str, reference: str) -> None:
         self.names = names
         self.pair = (subject, reference) if {subject, reference} <= set(names) else None
         self.lines: list[str] = []
 
-    def head(self, title: str) -> None:
-        last = f"{'/'.join(self.pair):>20}" if self.pair else ""
-        self.lines += ["", title, f"{'row':<22}" +
-                       "".join(f"{name:>{self.CELL}}" for name in self.names) + last]
-
-    def row(self, label: str, texts: dict[str, str], values: dict[str, float | None]) -> None:
-        line = f"{label:<22}" + "".join(f"{texts[name]:>{self.CELL}}" for name in self.names)
-        if self.pair:
-            over, under = (values[name] for name in self.pair)
-            line += f"{over / under:>20.2f}" if over and under else f"{'-':>20}"
-        self.lines.append(line)
+    def table(self, title: str, rows: list[tuple[str, dict[str, str], dict]]) -> None:
+        """One table: its title, and for each row a label, texts and values by allocator."""
+        cells = [["row", *self.names, *(["/".join(self.pair)] if self.pair else [])]]
+        for label, texts, values in rows:
+            cells.append([label, *(texts[name] for name in self.names)])
+            if self.pair:
+                over, under = (values[name] for name in self.pair)
+                cells[-1].append(f"{over / under:.2f}" if over and under else "-")
+        widths = [max(map(len, column)) + self.GAP for column in zip(*cells)]
+        self.lines += ["", title]
+        self.lines += [line[0].ljust(widths[0]) + "".join(cell.rjust(width) for cell, width in
+                                                          zip(line[1:], widths[1:]))
+                       for line in cells]
 
 
 def add_metric(text: Text, table: Table, rows: list[Row], metric: str, title: str,
                unit: float, show_spread: bool) -> None:
-    text.head(title)
+    lines = []
     for row in rows:
         cells = table[row.name]
         values = {name: median(cell, metric) for name, cell in cells.items()}
@@ -117,11 +119,12 @@ def add_metric(text: Text, table: Table, rows: list[Row], metric: str, title: st
             dispersion = f" ±{spread(cell, metric) * 100:.0f}%" if known else ""
             ratio = f" {value / best:.2f}" if best > 0 else ""
             texts[name] = f"{value * unit:.{digits}f}{dispersion}{ratio}"
-        text.row(row.name, texts, values)
+        lines.append((row.name, texts, values))
     means = geometric_means(table, rows, metric)
     label = f"geometric mean ({means['rows']})"
-    text.row(label, {name: f"{value:.3f}" if value else "-"
-                     for name, value in means["to_best"].items()}, means["to_best"])
+    lines.append((label, {name: f"{value:.3f}" if value else "-"
+                          for name, value in means["to_best"].items()}, means["to_best"]))
+    text.table(title, lines)
 
 
 def render(table: Table, rows: list[Row], metric: str, subject: str, reference: str) -> str:

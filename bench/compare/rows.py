@@ -19,6 +19,7 @@ class Row:
     threads: int
     scale: float
     timed: bool  # False: only its memory counts
+    form: str = ONE
 
     def command_arguments(self, scale: float, seed: int) -> list[str]:
         return [*self.arguments, "--threads", str(self.threads),
@@ -49,18 +50,23 @@ PATTERNS = (
       for size in (16, 64, 256, 1024, 4096, 16384)),
     Pattern("pairs_100k", "pairs", _size(100 * 1024)),
     Pattern("pairs_1m", "pairs", _size(1024 * 1024)),
-    *(Pattern(f"bulk_{mode}", "bulk", _mode(mode)) for mode in ("fifo", "lifo", "random", "cycle")),
+    *(Pattern(f"tiny_{mode}", "tiny", _mode(mode)) for mode in ("bignum", "cover", "lists")),
+    *(Pattern(f"bulk_{mode}", "bulk", _mode(mode)) for mode in ("fifo", "lifo", "random", "cycle", "foreign")),
     Pattern("larson", "larson"),
     Pattern("producer_consumer", "producer_consumer", forms=(ALL, OVER), minimum_threads=2),
-    *(Pattern(f"churn_{mode}", "churn", _mode(mode)) for mode in ("mixed", "skewed")),
+    *(Pattern(f"churn_{mode}", "churn", _mode(mode)) for mode in ("mixed", "compact", "skewed")),
     Pattern("large_blocks", "large_blocks"),
     *(Pattern(f"realloc_{mode}", "realloc_growth", _mode(mode))
       for mode in ("geometric", "steps", "many")),
-    Pattern("calloc_mixed", "calloc_mixed"),
+    Pattern("calloc_mixed", "calloc_mixed", _mode("own")),
+    Pattern("calloc_handover", "calloc_mixed", _mode("handover")),
     Pattern("thread_birth", "thread_birth"),
     Pattern("fragmentation", "fragmentation"),
     Pattern("cross_thread", "cross_thread"),
-    Pattern("false_sharing", "false_sharing", forms=(ALL, OVER), minimum_threads=2),
+    *(Pattern(f"false_sharing_{mode}", "false_sharing", _mode(mode), forms=(ALL, OVER),
+              minimum_threads=2) for mode in ("active", "passive")),
+    *(Pattern(f"phases_{mode}", "phases", _mode(mode)) for mode in ("growth", "change")),
+    Pattern("phases_shrink", "phases", _mode("shrink"), timed=False),
     Pattern("first_malloc", "footprint", _mode("first"), forms=(ONE,), timed=False),
     Pattern("idle_threads", "footprint", _mode("idle"), forms=(ONE,), timed=False),
     Pattern("give_back", "footprint", _mode("give_back"), forms=(ONE,), timed=False),
@@ -80,7 +86,7 @@ def expand(cpus: int, forms: list[str], expression: str) -> list[Row]:
             # Work is per thread: oversubscribed rows get less each, to take about as long.
             scale = 1 / OVERSUBSCRIPTION if form == OVER else 1.0
             row = Row(f"{pattern.name}/{threads}", pattern.program, pattern.arguments, threads,
-                      scale, pattern.timed)
+                      scale, pattern.timed, form)
             if matcher.search(row.name) and all(row.name != other.name for other in rows):
                 rows.append(row)
     return rows

@@ -2,9 +2,10 @@
 //
 // churn.cpp — random replacement in a table of live objects.
 //
-// mixed   8192 objects, 8 B to 32 KiB with density 1/size², every byte written
-// skewed  262144 objects, mostly 8 to 32 bytes, four of five replacements in a fifth of the
-//         table, every byte written and read: caches and TLB decide
+// mixed    8192 objects, 8 B to 32 KiB with density 1/size², every byte written
+// compact  the same with 1024 objects: all of them stay in the caches
+// skewed   262144 objects, mostly 8 to 32 bytes, four of five replacements in a fifth of the
+//          table, every byte written and read: caches and TLB decide
 #include "harness.hpp"
 
 #include <cstring>
@@ -14,9 +15,10 @@ using namespace workload;
 namespace {
 
 constexpr std::uint32_t kMixedSlots = 8192;
-constexpr std::uint64_t kMixedReplacements = 25'000'000;
+constexpr std::uint32_t kCompactSlots = 1024;
+constexpr std::uint64_t kMixedReplacements = 10'000'000;
 constexpr std::uint32_t kSkewedSlots = 262'144;
-constexpr std::uint64_t kSkewedReplacements = 10'000'000;
+constexpr std::uint64_t kSkewedReplacements = 2'500'000;
 
 /// Stamps both ends and fills what lies between with the low byte of the tag.
 void fill_fully(Slot& slot, std::uint32_t size, std::uint32_t tag) {
@@ -25,12 +27,12 @@ void fill_fully(Slot& slot, std::uint32_t size, std::uint32_t tag) {
     stamp(slot.pointer, size, tag);
 }
 
-Tally mixed(std::uint64_t replacements, std::uint64_t seed) {
-    MappedArray<Slot> slots(kMixedSlots);
+Tally mixed(std::uint32_t table, std::uint64_t replacements, std::uint64_t seed) {
+    MappedArray<Slot> slots(table);
     Random random(seed);
     Tally tally;
     for (std::uint64_t i = 0; i < replacements; ++i) {
-        Slot& slot = slots[random.below(kMixedSlots)];
+        Slot& slot = slots[random.below(table)];
         tally.checksum += drop(slot);
         fill_fully(slot, random.inverse_square(8, 32768), static_cast<std::uint32_t>(i + 1));
     }
@@ -73,13 +75,17 @@ Tally skewed(std::uint64_t replacements, std::uint64_t seed) {
 }  // namespace
 
 int main(int argc, char** argv) {
-    const Options options = parse_options(argc, argv, "mixed|skewed");
-    const bool is_mixed = options.mode == "mixed";
-    const std::uint64_t work = options.scaled(is_mixed ? kMixedReplacements : kSkewedReplacements);
+    const Options options = parse_options(argc, argv, "mixed|compact|skewed");
+    const bool is_skewed = options.mode == "skewed";
+    const bool is_compact = options.mode == "compact";
+    const std::uint64_t work = options.scaled(is_skewed ? kSkewedReplacements : kMixedReplacements);
     Report report("churn", options);
     report.start();
     const Tally tally = run_threads(options.threads, [&](unsigned index) {
-        return is_mixed ? mixed(work, options.seed + index) : skewed(work, options.seed + index);
+        const std::uint64_t seed = options.seed + index;
+        if (is_skewed)
+            return skewed(work, seed);
+        return is_compact ? mixed(kCompactSlots, work, seed) : mixed(kMixedSlots, work, seed);
     });
     report.stop();
     return report.print(tally);

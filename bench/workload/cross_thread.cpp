@@ -16,7 +16,7 @@ namespace {
 constexpr std::uint32_t kShared = 1000;
 constexpr std::uint32_t kOwn = 1000;
 constexpr std::uint32_t kLargest = 1U << 20;
-constexpr std::uint64_t kGenerations = 120;
+constexpr std::uint64_t kGenerations = 40;
 constexpr std::uint32_t kStepsPerGeneration = 40'000;
 
 struct Header {

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //
 // false_sharing.cpp — each thread writes its own small object a thousand times per allocation.
-// At the start it frees an object that the main thread made beside those of the other threads:
-// an allocator that hands that one out again makes two threads write one cache line for good.
+//
+// active   objects that the threads allocate themselves: two threads may get halves of one line
+// passive  each thread first frees an object that the main thread made beside those of the other
+//          threads: an allocator that hands that one out again makes two threads write one cache
+//          line for good
 #include "harness.hpp"
 
 using namespace workload;
@@ -10,7 +13,7 @@ using namespace workload;
 namespace {
 
 constexpr std::uint32_t kSize = 16;
-constexpr std::uint64_t kAllocations = 800'000;
+constexpr std::uint64_t kAllocations = 200'000;
 constexpr std::uint32_t kWrites = 1000;
 
 Tally work(Slot& inherited, std::uint64_t allocations) {
@@ -34,10 +37,11 @@ Tally work(Slot& inherited, std::uint64_t allocations) {
 }  // namespace
 
 int main(int argc, char** argv) {
-    const Options options = parse_options(argc, argv);
+    const Options options = parse_options(argc, argv, "active|passive");
     const std::uint64_t allocations = options.scaled(kAllocations);
     MappedArray<Slot> inherited(options.threads);
-    for (Slot& slot : inherited) fill(slot, kSize, 7);
+    if (options.mode == "passive")
+        for (Slot& slot : inherited) fill(slot, kSize, 7);
     Report report("false_sharing", options);
     report.start();
     const Tally tally = run_threads(

@@ -4,7 +4,7 @@
 //
 // first      one malloc: what an allocator costs a program that hardly uses it
 // idle       1000 threads that have each made one small object and then wait
-// give_back  1 GiB in small objects (times the scale), all freed, then two seconds in which
+// give_back  256 MiB in small objects (times the scale), all freed, then two seconds in which
 //            little happens; steady_rss_kib tells what has gone back
 #include "harness.hpp"
 
@@ -17,7 +17,7 @@ namespace {
 
 constexpr unsigned kIdleThreads = 1000;
 constexpr std::uint32_t kSmall = 64;
-constexpr std::uint64_t kGiveBackObjects = (1ULL << 30) / kSmall;
+constexpr std::uint64_t kGiveBackObjects = (256ULL << 20) / kSmall;
 constexpr int kQuietSteps = 20;
 constexpr auto kQuietStep = std::chrono::milliseconds(100);
 

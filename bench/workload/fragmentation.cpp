@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //
-// fragmentation.cpp — phases: 32 MiB of one size, seven of eight freed at random, then another
+// fragmentation.cpp — phases: 16 MiB of one size, seven of eight freed at random, then another
 // size. Survivors pin what they lie in; peak memory tells how much of the rest is used again.
 // Resident memory is sampled at the end of the last phase, with the survivors alive.
 #include "harness.hpp"
@@ -9,7 +9,7 @@ using namespace workload;
 
 namespace {
 
-constexpr std::uint32_t kPhaseBytes = 32U << 20;
+constexpr std::uint32_t kPhaseBytes = 16U << 20;
 constexpr std::uint32_t kSizes[] = {64, 96, 160, 320, 48, 1024, 224, 2048, 80, 512, 4096, 128};
 constexpr std::uint32_t kSmallest = 48;
 constexpr std::uint64_t kRounds = 4;

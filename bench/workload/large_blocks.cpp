@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::uint32_t kSlots = 20;
 constexpr std::uint32_t kMiB = 1U << 20;
-constexpr std::uint64_t kReplacements = 120;
+constexpr std::uint64_t kReplacements = 80;
 
 Tally work(std::uint64_t replacements, std::uint64_t seed) {
     MappedArray<Slot> slots(kSlots);

@@ -13,7 +13,7 @@ constexpr std::uint32_t kSlots = 5000;
 constexpr std::uint32_t kSmallest = 8;
 constexpr std::uint32_t kLargest = 1000;
 constexpr std::uint64_t kReplacementsPerThread = 100'000;
-constexpr std::uint64_t kGenerations = 300;
+constexpr std::uint64_t kGenerations = 120;
 
 /// One lane of work: its objects and its generator outlive the threads that serve it.
 struct Lane {

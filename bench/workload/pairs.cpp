@@ -9,12 +9,12 @@ namespace {
 /// Fewer rounds for sizes that no allocator serves in a few nanoseconds.
 std::uint64_t rounds_for(std::size_t size) {
     if (size <= 1024)
-        return 80'000'000;
+        return 20'000'000;
     if (size <= 32768)
-        return 30'000'000;
+        return 8'000'000;
     if (size <= 262144)
-        return 5'000'000;
-    return 4'000'000;
+        return 1'500'000;
+    return 1'000'000;
 }
 
 Tally work(std::size_t size, std::uint64_t rounds, std::uint64_t seed) {

@@ -15,9 +15,9 @@ namespace {
 
 constexpr std::uint32_t kMiB = 1U << 20;
 constexpr std::uint32_t kLargest = 64 * kMiB;
-constexpr std::uint64_t kGeometricRounds = 10;
-constexpr std::uint64_t kStepsRounds = 4;
-constexpr std::uint64_t kManyRounds = 1000;
+constexpr std::uint64_t kGeometricRounds = 5;
+constexpr std::uint64_t kStepsRounds = 2;
+constexpr std::uint64_t kManyRounds = 500;
 constexpr std::uint32_t kArrays = 64;
 
 /// Grows the slot and checks that realloc carried both ends of the old content over.

@@ -10,7 +10,7 @@ using namespace workload;
 
 namespace {
 
-constexpr std::uint64_t kBirths = 12'000;
+constexpr std::uint64_t kBirths = 4'000;
 constexpr std::uint32_t kSize = 48;
 
 struct Lane {

@@ -17,8 +17,10 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
 import compare  # noqa: E402
+import plots  # noqa: E402
 import report  # noqa: E402
 import rows  # noqa: E402
+import summary  # noqa: E402
 from allocators import Allocator, UsageError, parse_pair  # noqa: E402
 from runner import Cell, fail_wrong_checksums  # noqa: E402
 
@@ -74,6 +76,51 @@ class Arithmetic(unittest.TestCase):
         fail_wrong_checksums(table)
         self.assertIsNone(table["a"]["x"].failure)
         self.assertIn("checksum 6", table["a"]["z"].failure)
+
+
+class Summary(unittest.TestCase):
+    ROWS = [rows.Row("a/1", "pairs", (), 1, 1.0, True, rows.ONE),
+            rows.Row("a/2", "pairs", (), 2, 1.0, True, rows.ALL)]
+    TABLE = {"a/1": {"granary": Cell([run(2.0)]), "granary_eager": Cell([run(0.1)]),
+                     "x": Cell([run(4.0)]), "y": Cell([run(1.0)])},
+             "a/2": {"granary": Cell([run(1.0)]), "granary_eager": Cell([run(0.1)]),
+                     "x": Cell([run(2.0)]), "y": Cell([], "killed by SIGSEGV")}}
+
+    def test_subject_is_compared_with_the_best_peer_of_each_row_and_with_each_peer(self):
+        every = summary.summarise(self.TABLE, self.ROWS, "wall", "granary")["all rows"]
+        self.assertAlmostEqual(every["to_best_peer"], 1.0)  # 2 and 1/2
+        self.assertAlmostEqual(every["to_each_peer"]["x"], 0.5)
+        self.assertAlmostEqual(every["to_each_peer"]["y"], 2.0)  # the row in which it ran
+        self.assertEqual(every["above_limit"], [(2.0, "a/1", "y")])
+
+    def test_other_forms_of_the_subject_are_no_peers(self):
+        every = summary.summarise(self.TABLE, self.ROWS, "wall", "granary")["all rows"]
+        self.assertEqual(set(every["to_each_peer"]), {"x", "y"})
+
+    def test_groups_hold_the_rows_of_their_form_alone(self):
+        groups = summary.summarise(self.TABLE, self.ROWS, "wall", "granary")
+        self.assertEqual(groups["1 thread"]["rows"], 1)
+        self.assertAlmostEqual(groups["1 thread per CPU"]["to_best_peer"], 0.5)
+        self.assertNotIn("4 per CPU", groups)
+
+
+class Plots(unittest.TestCase):
+    def test_plots_are_drawn_or_the_missing_library_is_named(self):
+        with tempfile.TemporaryDirectory() as directory:
+            path = os.path.join(directory, "out.json")
+            status, _, err = invoke("--only", "glibc", "--rows", "^(bulk_fifo|first_malloc)/1$",
+                                    "--scale", "0.02", "--repetitions", "1", "--json", path)
+            self.assertEqual((status, err), (0, ""))
+            try:
+                drawn = plots.draw(json.loads(pathlib.Path(path).read_text()),
+                                   pathlib.Path(directory, "plots"))
+            except UsageError as missing:
+                self.assertIn("python3-matplotlib", str(missing))
+                return
+            self.assertEqual([p.name for p in drawn], ["overview.svg", "time.svg", "peak.svg"])
+            self.assertIn("bulk_fifo/1", drawn[1].read_text())
+            self.assertNotIn("first_malloc/1", drawn[1].read_text())
+            self.assertIn("first_malloc/1", drawn[2].read_text())
 
 
 class Rows(unittest.TestCase):
