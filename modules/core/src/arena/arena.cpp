@@ -21,9 +21,12 @@ constexpr uint64_t kAgePeriod = 500'000'000;
 constexpr size_t kParkedWorthTaking = 512 * 1024;
 }  // namespace
 
-Arena::Arena(uint32_t index, ChunkSource& source, MetadataHeap& metadata,
-             MagazinePool& magazines) noexcept
-    : index_(index), magazines_(magazines), pages_(source, metadata, index) {
+Arena::Arena(uint32_t index, ChunkSource& source, MetadataHeap& metadata, MagazinePool& magazines,
+             Maker maker) noexcept
+    : index_(index),
+      magazines_(magazines),
+      pages_(source, metadata, index),
+      explicit_(maker) {
     for (unsigned c = 0; c < kSmallClassCount; ++c) bins_[c].bind(c, owner_key());
 }
 

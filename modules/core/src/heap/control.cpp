@@ -117,6 +117,16 @@ void set_muzzy_decay_ms(int64_t ms) noexcept {
     apply_decay();
 }
 
+void set_default_dirty_decay_ms(int64_t ms) noexcept {
+    g_heap.dirty_decay_ms.store(ms, std::memory_order_relaxed);
+    g_heap.threads.set_default_decay(ms, muzzy_decay_ms());
+}
+
+void set_default_muzzy_decay_ms(int64_t ms) noexcept {
+    g_heap.muzzy_decay_ms.store(ms, std::memory_order_relaxed);
+    g_heap.threads.set_default_decay(dirty_decay_ms(), ms);
+}
+
 int64_t maintain() noexcept {
     const uint64_t now = os::now_ns();
     bool pending = false;
