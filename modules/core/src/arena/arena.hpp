@@ -77,6 +77,11 @@ public:
     /// cached large regions to the pages.
     void age(bool all) noexcept;
 
+    /// A thread's share of the counts of large regions, when it leaves (modulo 2^64).
+    void count_large(size_t regions, size_t bytes) noexcept {
+        large_live_.fetch_add(regions, std::memory_order_relaxed);
+        large_bytes_.fetch_add(bytes, std::memory_order_relaxed);
+    }
     /// A huge block that counts as this arena's.
     void count_huge(int64_t blocks, int64_t bytes) noexcept;
 

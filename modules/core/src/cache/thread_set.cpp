@@ -11,6 +11,12 @@ namespace granary::core {
 namespace {
 /// By arena index; written once each.
 constinit std::atomic<Arena*> g_arenas[detail::kMaxArenas] = {};
+
+/// A state that goes to another arena leaves what it counted for the old one there.
+void settle_counts(ThreadState& state) noexcept {
+    state.arena->count_large(state.large_live.exchange(0, std::memory_order_relaxed),
+                             state.large_bytes.exchange(0, std::memory_order_relaxed));
+}
 }  // namespace
 
 Arena* arena_at(uint32_t index) noexcept {
@@ -45,6 +51,7 @@ ThreadState* ThreadSet::attach(uint64_t now_ns) noexcept {
         if (state != nullptr) {
             // A thread that a fork left behind may still have regions of its arena.
             state->flush();
+            settle_counts(*state);
         } else {
             void* memory = metadata_->make<ThreadState>();
             if (memory == nullptr)
@@ -117,6 +124,7 @@ void ThreadSet::set_default_decay(int64_t dirty_ms, int64_t muzzy_ms) noexcept {
 
 void ThreadSet::rebind(ThreadState& state, Arena& arena) noexcept {
     ScopedLock lock(mutex_);
+    settle_counts(state);
     state.arena->threads.fetch_sub(1, std::memory_order_relaxed);
     state.bind(arena, *magazines_, *metadata_);
     arena.threads.fetch_add(1, std::memory_order_relaxed);

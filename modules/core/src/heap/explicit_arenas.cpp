@@ -139,9 +139,11 @@ unsigned arena_of_pointer(const void* pointer) noexcept {
     if (!owns(pointer))
         return kNoIndex;
     const uintptr_t address = base::address_of(pointer);
-    const uint32_t entry = detail::page_entry(address);
-    if (entry != 0 && detail::entry_kind(entry) != detail::PageKind::freed)
-        return detail::entry_arena(entry);
+    const uint32_t tag = detail::page_tag(address);
+    const unsigned code = detail::tag_code(tag);
+    // A freed mark may lie where a huge block's page is now.
+    if (tag != 0 && code != detail::kFreedRun && code != detail::kFreedHead)
+        return detail::tag_arena(tag);
     const Extent* block = PageMap::chunk_extent(address);
     return block == nullptr ? kNoIndex : block->arena;
 }

@@ -20,6 +20,8 @@ void for_each_lock(Visit visit) noexcept {
     visit(g_heap.boot);
     visit(background_mutex());
     visit(g_heap.threads.mutex());
+    visit(g_heap.caches.mutex());
+    g_heap.caches.for_each([&](ExplicitCache& cache) { visit(cache.mutex()); });
     const uint32_t arenas = g_heap.threads.arena_count();  // fixed from here on: arena_set is held
     const auto for_each_explicit = [&](Mutex ExplicitPart::*mutex) {
         for (uint32_t i = 0; i < arenas; ++i) {

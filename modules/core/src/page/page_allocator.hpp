@@ -73,6 +73,7 @@ public:
         return dirty_.load(std::memory_order_relaxed) + muzzy_.load(std::memory_order_relaxed) != 0;
     }
 
+    [[nodiscard]] ChunkSource& source() noexcept { return source_; }
     [[nodiscard]] PageCounts counts() noexcept;
     void read_purge_counters(PurgeCounters& dirty, PurgeCounters& muzzy) noexcept;
     void check_invariants() noexcept;

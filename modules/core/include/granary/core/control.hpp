@@ -87,6 +87,15 @@ bool bind_thread(unsigned index) noexcept;
 /// The arena that a live region, run or block came from; kNoIndex for what granary does not own.
 [[nodiscard]] unsigned arena_of_pointer(const void* pointer) noexcept;
 
+// ---- Explicit thread caches ------------------------------------------------------------------
+
+/// A thread cache for calls that name it (extended.hpp); kNoIndex: out of memory or of numbers.
+/// Numbers of destroyed ones are used again.
+[[nodiscard]] unsigned create_tcache() noexcept;
+/// Returns everything in it to the arenas. False if there is no such cache.
+bool flush_tcache(unsigned number) noexcept;
+bool destroy_tcache(unsigned number) noexcept;
+
 /// Walks every structure of the heap and aborts at the first broken invariant.
 /// Takes all locks; other threads may run. O(heap).
 void check_invariants() noexcept;
