@@ -118,6 +118,59 @@ GRANARY_API void granary_free_sized(void* pointer, size_t size) GRANARY_NOEXCEPT
 GRANARY_API void granary_free_aligned_sized(void* pointer, size_t alignment,
                                             size_t size) GRANARY_NOEXCEPT;
 
+/* ---- Extended calls -----------------------------------------------------------------------
+ * jemalloc's *allocx functions. `flags` is any of these, or'd together: */
+
+/* Alignment 2^la, or `a`, a power of two. */
+#define GRANARY_MALLOCX_LG_ALIGN(la) ((int)(la))
+#define GRANARY_MALLOCX_ALIGN(a) ((int)(__builtin_ffsll((long long)(a)) - 1))
+/* Every usable byte is zero; for rallocx and xallocx, those beyond the old usable size. */
+#define GRANARY_MALLOCX_ZERO ((int)0x40)
+/* By the thread cache of that number (mallctl "tcache.create", at most 4093), or by none. */
+#define GRANARY_MALLOCX_TCACHE(tc) ((int)(((tc) + 2) << 8))
+#define GRANARY_MALLOCX_TCACHE_NONE GRANARY_MALLOCX_TCACHE(-1)
+/* From the arena of that index; the thread's own cache is then left alone. */
+#define GRANARY_MALLOCX_ARENA(index) ((int)(((unsigned)(index) + 1U) << 20))
+
+/* All of these take a null pointer: rallocx allocates, the others do nothing and return 0. None
+ * sets errno. */
+
+/* `size` bytes or more; a null pointer if there is no memory, or no such arena. */
+GRANARY_API void* granary_mallocx(size_t size, int flags) GRANARY_NOEXCEPT GRANARY_ATTR_MALLOC
+    GRANARY_ATTR_SIZE(1);
+
+/* Resizes, moving if need be. On failure the old memory is as it was. */
+GRANARY_API void* granary_rallocx(void* pointer, size_t size,
+                                  int flags) GRANARY_NOEXCEPT GRANARY_ATTR_UNUSED_RESULT
+    GRANARY_ATTR_SIZE(2);
+
+/* Resizes in place, to size + extra bytes, else to `size`, else not at all. Returns the usable size
+ * then. */
+GRANARY_API size_t granary_xallocx(void* pointer, size_t size, size_t extra,
+                                   int flags) GRANARY_NOEXCEPT;
+
+/* The usable size. */
+GRANARY_API size_t granary_sallocx(const void* pointer, int flags) GRANARY_NOEXCEPT;
+
+/* Frees; of the flags the thread cache counts. */
+GRANARY_API void granary_dallocx(void* pointer, int flags) GRANARY_NOEXCEPT;
+
+/* The same, with a size from what was asked for to the usable size, and the alignment that was
+ * asked for in the flags. */
+GRANARY_API void granary_sdallocx(void* pointer, size_t size, int flags) GRANARY_NOEXCEPT;
+
+/* The usable size that granary_mallocx(size, flags) would give; 0 if it could not. */
+GRANARY_API size_t granary_nallocx(size_t size, int flags) GRANARY_NOEXCEPT;
+
+/* What granary_smallocx() returns: the address, and the usable size there. */
+typedef struct granary_smallocx_return {
+    void* ptr;
+    size_t size;
+} granary_smallocx_return_t;
+
+/* granary_mallocx() and granary_sallocx() in one; {a null pointer, 0} on failure. */
+GRANARY_API granary_smallocx_return_t granary_smallocx(size_t size, int flags) GRANARY_NOEXCEPT;
+
 /* ---- Questions ---------------------------------------------------------------------------- */
 
 /* Bytes that may be used at `pointer`, at least as many as were asked for; 0 for a null pointer. */

@@ -21,9 +21,12 @@ constexpr uint64_t kAgePeriod = 500'000'000;
 constexpr size_t kParkedWorthTaking = 512 * 1024;
 }  // namespace
 
-Arena::Arena(uint32_t index, ChunkSource& source, MetadataHeap& metadata,
-             MagazinePool& magazines) noexcept
-    : index_(index), magazines_(magazines), pages_(source, metadata, index) {
+Arena::Arena(uint32_t index, ChunkSource& source, MetadataHeap& metadata, MagazinePool& magazines,
+             Maker maker) noexcept
+    : index_(index),
+      magazines_(magazines),
+      pages_(source, metadata, index),
+      explicit_(maker) {
     for (unsigned c = 0; c < kSmallClassCount; ++c) bins_[c].bind(c, owner_key());
 }
 
@@ -163,10 +166,6 @@ void* Arena::allocate_large(size_t pages, size_t alignment, TouchedPages* touche
 void Arena::deallocate_large(Extent* extent) noexcept {
     large_bytes_.fetch_sub(extent->bytes, std::memory_order_relaxed);
     large_live_.fetch_sub(1, std::memory_order_relaxed);
-    keep_large(extent);
-}
-
-void Arena::keep_large(Extent* extent) noexcept {
     const bool fits = extent->bytes >> kPageShift <= LargeCache::kMostPages;
     if (!fits || !large_cache_.keep(extent))
         release_large(extent);

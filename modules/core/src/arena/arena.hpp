@@ -23,6 +23,7 @@
 #include <cstdint>
 
 #include "arena/bin.hpp"
+#include "arena/explicit_part.hpp"
 #include "arena/large_cache.hpp"
 #include "arena/magazine.hpp"
 #include "page/page_allocator.hpp"
@@ -31,8 +32,8 @@ namespace granary::core {
 
 class Arena {
 public:
-    Arena(uint32_t index, ChunkSource& source, MetadataHeap& metadata,
-          MagazinePool& magazines) noexcept;
+    Arena(uint32_t index, ChunkSource& source, MetadataHeap& metadata, MagazinePool& magazines,
+          Maker maker = Maker::granary) noexcept;
 
     [[nodiscard]] uint32_t index() const noexcept { return index_; }
     [[nodiscard]] uint32_t owner_key() const noexcept { return detail::owner_key(index_); }
@@ -62,8 +63,6 @@ public:
                                        TouchedPages* touched) noexcept;
     /// @param extent large region of this arena whose head the caller has retired.
     void deallocate_large(Extent* extent) noexcept;
-    /// The same for a region that is counted as freed already.
-    void keep_large(Extent* extent) noexcept;
     /// In place, or false.
     [[nodiscard]] bool resize_large(Extent* extent, size_t pages) noexcept;
 
@@ -78,6 +77,10 @@ public:
 
     /// A huge block that counts as this arena's.
     void count_huge(int64_t blocks, int64_t bytes) noexcept;
+
+    /// True if the program made it: no thread is attached to it that did not ask for it.
+    [[nodiscard]] bool is_explicit() const noexcept { return explicit_.maker == Maker::program; }
+    ExplicitPart& explicit_part() noexcept { return explicit_; }
 
     PageAllocator& pages() noexcept { return pages_; }
     Mutex& inbox_mutex() noexcept { return inbox_mutex_; }
@@ -118,6 +121,7 @@ private:
     std::atomic<uint64_t> next_age_{0};
     std::array<Bin, kSmallClassCount> bins_;
     LargeCache large_cache_;
+    ExplicitPart explicit_;
     Mutex inbox_mutex_{LockRank::inbox};  // one drains at a time, and none during a fork
     alignas(GRANARY_CACHE_LINE) std::atomic<Magazine*> inbox_{nullptr};
 };

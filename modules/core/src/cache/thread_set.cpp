@@ -41,12 +41,18 @@ ThreadState* ThreadSet::attach(uint64_t now_ns) noexcept {
         Arena* arena = choose_arena_locked(now_ns);
         if (arena == nullptr)
             return nullptr;
-        void* memory = metadata_->make<ThreadState>();
-        if (memory == nullptr)
-            return nullptr;
-        state = new (memory) ThreadState(ThreadState::Mode::cached);
+        state = strays_.pop_front();
+        if (state != nullptr) {
+            // A thread that a fork left behind may still have regions of its arena.
+            state->flush();
+        } else {
+            void* memory = metadata_->make<ThreadState>();
+            if (memory == nullptr)
+                return nullptr;
+            state = new (memory) ThreadState(ThreadState::Mode::cached);
+            all_.push_back(*state);
+        }
         state->bind(*arena, *magazines_, *metadata_);
-        all_.push_back(*state);
     }
     state->idle = false;
     state->mode = ThreadState::Mode::cached;
@@ -59,41 +65,82 @@ ThreadState* ThreadSet::attach(uint64_t now_ns) noexcept {
 /// Its own while there may be more (N2).
 Arena* ThreadSet::choose_arena_locked(uint64_t now_ns) noexcept {
     const uint32_t count = arena_count();
-    if (count < arena_limit_) {
-        if (Arena* arena = make_arena_locked(now_ns))
-            return arena;
-    }
     Arena* least = nullptr;
     for (uint32_t i = 0; i < count; ++i) {
         Arena* arena = arena_at(i);
+        if (arena->is_explicit())
+            continue;
         if (least == nullptr || arena->threads.load(std::memory_order_relaxed) <
                                     least->threads.load(std::memory_order_relaxed)) {
             least = arena;
         }
     }
+    // Nothing idles, so whoever had it went to an arena of the program's.
+    if (least != nullptr && least->threads.load(std::memory_order_relaxed) == 0)
+        return least;
+    if (automatic_count_ < arena_limit_) {
+        if (Arena* arena = make_arena_locked(Maker::granary, now_ns))
+            return arena;
+    }
     return least;
 }
 
-Arena* ThreadSet::make_arena_locked(uint64_t now_ns) noexcept {
+Arena* ThreadSet::make_arena_locked(Maker maker, uint64_t now_ns) noexcept {
     const uint32_t index = arena_count();
+    if (index == detail::kMaxArenas)
+        return nullptr;
     void* memory = metadata_->make<Arena>();
     if (memory == nullptr)
         return nullptr;
-    Arena* arena = new (memory) Arena(index, *source_, *metadata_, *magazines_);
+    Arena* arena = new (memory) Arena(index, *source_, *metadata_, *magazines_, maker);
     arena->pages().set_decay(dirty_decay_ms_, muzzy_decay_ms_, now_ns);
+    automatic_count_ += maker == Maker::granary ? 1 : 0;
     // ORDER: release, pairs with arena_at() and arena_count(): a found arena is complete.
     g_arenas[index].store(arena, std::memory_order_release);
     arena_count_.store(index + 1, std::memory_order_release);
     return arena;
 }
 
-void ThreadSet::detach(ThreadState& state) noexcept {
-    state.post_all();
+Arena* ThreadSet::make_explicit_arena(uint64_t now_ns) noexcept {
     ScopedLock lock(mutex_);
+    // Callers without a thread state are served by the first arena: it is an automatic one.
+    if (automatic_count_ == 0 && make_arena_locked(Maker::granary, now_ns) == nullptr)
+        return nullptr;
+    return make_arena_locked(Maker::program, now_ns);
+}
+
+void ThreadSet::set_default_decay(int64_t dirty_ms, int64_t muzzy_ms) noexcept {
+    ScopedLock lock(mutex_);
+    dirty_decay_ms_ = dirty_ms;
+    muzzy_decay_ms_ = muzzy_ms;
+}
+
+void ThreadSet::rebind(ThreadState& state, Arena& arena) noexcept {
+    ScopedLock lock(mutex_);
+    state.arena->threads.fetch_sub(1, std::memory_order_relaxed);
+    state.bind(arena, *magazines_, *metadata_);
+    arena.threads.fetch_add(1, std::memory_order_relaxed);
+}
+
+void ThreadSet::detach(ThreadState& state) noexcept {
+    if (state.arena->is_explicit()) {
+        state.flush();  // nobody takes it over as it is (N4)
+    } else {
+        state.post_all();
+    }
+    ScopedLock lock(mutex_);
+    retire_locked(state);
+}
+
+void ThreadSet::retire_locked(ThreadState& state) noexcept {
     state.idle = true;
     state.mode = ThreadState::Mode::cached;
     state.arena->threads.fetch_sub(1, std::memory_order_relaxed);
-    idle_.push_front(state);
+    if (state.arena->is_explicit()) {
+        strays_.push_front(state);  // N4
+    } else {
+        idle_.push_front(state);
+    }
 }
 
 void ThreadSet::age_idle(uint64_t now_ns) noexcept {
@@ -115,6 +162,7 @@ void ThreadSet::age_idle(uint64_t now_ns) noexcept {
 void ThreadSet::flush_idle() noexcept {
     ScopedLock lock(mutex_);
     for (ThreadState& state : idle_) state.flush();
+    for (ThreadState& state : strays_) state.flush();
 }
 
 void ThreadSet::orphan_all_but(const ThreadState* survivor) noexcept {
@@ -123,10 +171,7 @@ void ThreadSet::orphan_all_but(const ThreadState* survivor) noexcept {
         if (state.idle || &state == survivor)
             continue;
         state.repair_after_fork();
-        state.idle = true;
-        state.mode = ThreadState::Mode::cached;
-        state.arena->threads.fetch_sub(1, std::memory_order_relaxed);
-        idle_.push_front(state);
+        retire_locked(state);
     }
 }
 

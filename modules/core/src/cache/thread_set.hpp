@@ -6,9 +6,12 @@
 // Owns        Every Arena and ThreadState ever made; neither is ever destroyed.
 // Invariants  N1  a state is idle, or one thread's. An idle one keeps its arena and its warm
 //                 magazines, and is taken over whole by the next thread.
-//             N2  an arena has one attached thread, unless there were as many arenas as
-//                 limit() when a thread came: then the arena with the fewest is shared.
-//             N3  arena indices are never reused.
+//             N2  an automatic arena has one attached thread, unless there were as many as
+//                 limit() when a thread came: then the arena with the fewest is shared. Threads
+//                 come to an arena made by the program by rebind() only.
+//             N3  arena indices are reused by make_explicit_arena() only, see heap/explicit_arenas.cpp.
+//             N4  idle_ has states of automatic arenas; those of other arenas wait in strays_ until
+//                 a thread takes them, which binds them to an arena of its own first.
 // Locking     mutex_, LockRank::arena_set. Arenas are found by index without it.
 // Cost        attach and detach O(1) when something idles.
 // Source      Whole heaps handed from a dying thread to the next: rpmalloc, snmalloc.
@@ -40,6 +43,14 @@ public:
     /// The thread ends: its outbox is posted, the rest idles with its arena.
     void detach(ThreadState& state) noexcept;
 
+    /// Moves an attached thread to another arena; its cache is empty (flush() it before).
+    void rebind(ThreadState& state, Arena& arena) noexcept;
+
+    /// An arena that no thread is attached to by itself; nullptr: out of memory or of indices.
+    [[nodiscard]] Arena* make_explicit_arena(uint64_t now_ns) noexcept;
+    /// Decay times that arenas made later start with.
+    void set_default_decay(int64_t dirty_ms, int64_t muzzy_ms) noexcept;
+
     /// Cools one idle state per call: flushes its magazines, decays its arena.
     void age_idle(uint64_t now_ns) noexcept;
     /// Flushes every idle state.
@@ -66,8 +77,9 @@ public:
     Mutex& mutex() noexcept { return mutex_; }
 
 private:
-    Arena* make_arena_locked(uint64_t now_ns) noexcept;
+    Arena* make_arena_locked(Maker maker, uint64_t now_ns) noexcept;
     Arena* choose_arena_locked(uint64_t now_ns) noexcept;
+    void retire_locked(ThreadState& state) noexcept;
 
     Mutex mutex_{LockRank::arena_set};
     ChunkSource* source_ = nullptr;      // const after init
@@ -78,6 +90,8 @@ private:
     // guarded by mutex_
     base::IntrusiveList<ThreadState, &ThreadState::all_link> all_;
     base::IntrusiveList<ThreadState, &ThreadState::idle_link> idle_;  // newest first
+    base::IntrusiveList<ThreadState, &ThreadState::idle_link> strays_;  // N4
+    uint32_t automatic_count_ = 0;
     int64_t dirty_decay_ms_ = 0;
     int64_t muzzy_decay_ms_ = 0;
 };

@@ -79,6 +79,14 @@ struct alignas(GRANARY_CACHE_LINE) ThreadState : detail::CacheView {
     /// @param tag of its page: arena and class
     void send(uint32_t tag, void* region) noexcept;
 
+    /// A kept large region of exactly `pages` pages, live again; or nullptr.
+    [[nodiscard]] void* take_large(size_t pages) noexcept {
+        const uintptr_t region = large.take(pages);
+        if (region == 0)
+            return nullptr;
+        PageMap::revive_head(region, owner_key);
+        return base::pointer_at(region);
+    }
     /// Gives the large regions that are kept to the arena.
     void release_large() noexcept;
     /// Lets go of the large regions that are kept, once in a while.

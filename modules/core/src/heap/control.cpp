@@ -20,6 +20,7 @@ void reclaim(ThreadState& state) noexcept {
     if (state.arena != nullptr && state.mode != ThreadState::Mode::direct)
         state.flush();
     g_heap.threads.flush_idle();
+    g_heap.caches.for_each([](ExplicitCache& cache) { cache.flush(); });
     for (uint32_t i = 0; i < g_heap.threads.arena_count(); ++i) arena_at(i)->purge();
     g_heap.source.purge();
     // Under a limit on address space, all of it may be in free chunks while descriptors find none.
@@ -44,6 +45,7 @@ size_t purge_all() noexcept {
     if (ThreadState* state = attached_thread())
         state->flush();
     g_heap.threads.flush_idle();
+    g_heap.caches.for_each([](ExplicitCache& cache) { cache.flush(); });
     size_t bytes = 0;
     for (uint32_t i = 0; i < g_heap.threads.arena_count(); ++i) bytes += arena_at(i)->purge();
     return bytes + g_heap.source.purge();
@@ -117,6 +119,16 @@ void set_muzzy_decay_ms(int64_t ms) noexcept {
     apply_decay();
 }
 
+void set_default_dirty_decay_ms(int64_t ms) noexcept {
+    g_heap.dirty_decay_ms.store(ms, std::memory_order_relaxed);
+    g_heap.threads.set_default_decay(ms, muzzy_decay_ms());
+}
+
+void set_default_muzzy_decay_ms(int64_t ms) noexcept {
+    g_heap.muzzy_decay_ms.store(ms, std::memory_order_relaxed);
+    g_heap.threads.set_default_decay(dirty_decay_ms(), ms);
+}
+
 int64_t maintain() noexcept {
     const uint64_t now = os::now_ns();
     bool pending = false;
@@ -136,6 +148,7 @@ int64_t maintain() noexcept {
 void check_invariants() noexcept {
     g_heap.source.check_invariants();
     for (uint32_t i = 0; i < g_heap.threads.arena_count(); ++i) arena_at(i)->check_invariants();
+    g_heap.caches.for_each([](ExplicitCache& cache) { cache.check_invariants(); });
     // Only what nobody is using this moment can be looked at: this thread's cache and idle ones.
     const ThreadState* own = attached_thread();
     g_heap.threads.for_each_state([&](const ThreadState& state) {

@@ -20,13 +20,23 @@ void for_each_lock(Visit visit) noexcept {
     visit(g_heap.boot);
     visit(background_mutex());
     visit(g_heap.threads.mutex());
+    visit(g_heap.caches.mutex());
+    g_heap.caches.for_each([&](ExplicitCache& cache) { visit(cache.mutex()); });
     const uint32_t arenas = g_heap.threads.arena_count();  // fixed from here on: arena_set is held
+    const auto for_each_explicit = [&](Mutex ExplicitPart::*mutex) {
+        for (uint32_t i = 0; i < arenas; ++i) {
+            if (arena_at(i)->is_explicit())
+                visit(arena_at(i)->explicit_part().*mutex);
+        }
+    };
+    for_each_explicit(&ExplicitPart::upkeep);
     for (uint32_t i = 0; i < arenas; ++i) visit(arena_at(i)->inbox_mutex());
     visit(g_heap.source.mutex());
     for (uint32_t i = 0; i < arenas; ++i) visit(arena_at(i)->pages().mutex());
     for (uint32_t i = 0; i < arenas; ++i) {
         for (unsigned c = 0; c < kSmallClassCount; ++c) visit(arena_at(i)->bin(c).mutex());
     }
+    for_each_explicit(&ExplicitPart::huge_mutex);
     visit(g_heap.magazines.mutex());
     visit(g_heap.page_map.mutex());
     visit(g_heap.metadata.mutex());

@@ -15,6 +15,7 @@
 #include "granary/core/detail/fast_path.hpp"
 #include "heap/heap_state.hpp"
 #include "heap/lookup.hpp"
+#include "heap/requests.hpp"
 #include "meta/page_map.hpp"
 
 namespace granary::core {
@@ -27,6 +28,8 @@ constexpr uint64_t kTickPeriod = 2'000'000;
 /// Frees that hit the cache between two looks at the clock.
 constexpr int32_t kTickFrees = 128;
 
+}  // namespace
+
 void count_allocated(ThreadState& state, size_t bytes) noexcept {
     // Single writer: a load and a store, so that other threads may read.
     state.allocated.store(state.allocated.load(std::memory_order_relaxed) + bytes,
@@ -38,7 +41,7 @@ void count_deallocated(ThreadState& state, size_t bytes) noexcept {
                             std::memory_order_relaxed);
 }
 
-void* take_small(ThreadState& state, unsigned size_class) noexcept {
+static void* take_small(ThreadState& state, unsigned size_class) noexcept {
     if (GRANARY_LIKELY(state.mode != ThreadState::Mode::direct))
         return state.pop(size_class);
     Arena* arena = arena_of(state);
@@ -59,7 +62,7 @@ GRANARY_NOINLINE void* allocate_small(ThreadState& state, unsigned size_class) n
 }
 
 /// Zeroes the pages of a large region that may hold old contents.
-void zero_touched(void* region, size_t pages, const TouchedPages& touched) noexcept {
+static void zero_touched(void* region, size_t pages, const TouchedPages& touched) noexcept {
     PageBits wanted;
     wanted.set_range(touched.first, pages);
     for_each_row(bit_and(touched.bits, wanted), [&](PageRow row) {
@@ -69,33 +72,40 @@ void zero_touched(void* region, size_t pages, const TouchedPages& touched) noexc
     });
 }
 
-void* take_pages(ThreadState& state, size_t size, size_t alignment, bool zero) noexcept {
+void* take_pages_of(Arena& arena, size_t size, size_t alignment, bool zero) noexcept {
     const size_t pages = pages_for(size);
     const size_t alignment_pages = std::max<size_t>(alignment >> kPageShift, 1);
     if (pages > kLargeMaxPages || alignment_pages > kChunkPages) {
         bool zeroed = false;
-        void* block = allocate_huge(state, std::max<size_t>(size, 1), alignment, zeroed);
+        void* block = allocate_huge(arena, std::max<size_t>(size, 1), alignment, zeroed);
         if (block != nullptr && zero && !zeroed)
             std::memset(block, 0, pages << kPageShift);  // all that is usable
         return block;
     }
-    Arena* arena = arena_of(state);
-    if (arena == nullptr)
-        return nullptr;
     TouchedPages touched;
-    void* region = arena->allocate_large(std::max<size_t>(pages, 1), alignment_pages,
-                                         zero ? &touched : nullptr);
+    void* region = arena.allocate_large(std::max<size_t>(pages, 1), alignment_pages,
+                                        zero ? &touched : nullptr);
     if (region != nullptr && zero)
         zero_touched(region, pages, touched);
     return region;
 }
 
-/// Large and huge. @param alignment bytes, a power of two.
+static void* take_pages(ThreadState& state, size_t size, size_t alignment, bool zero) noexcept {
+    const size_t pages = pages_for(size);
+    if (pages <= kLargeMaxPages && alignment <= kPageSize && state.arena != nullptr) {
+        if (void* kept = state.take_large(pages)) {
+            if (zero)
+                std::memset(kept, 0, pages << kPageShift);
+            return kept;
+        }
+    }
+    Arena* arena = arena_of(state);
+    return arena == nullptr ? nullptr : take_pages_of(*arena, size, alignment, zero);
+}
+
 GRANARY_NOINLINE void* allocate_pages(ThreadState& state, size_t size, size_t alignment,
                                       bool zero) noexcept {
-    size_t bytes = 0;
-    if (size > kMaxSize || alignment > kMaxSize / 2 ||
-        base::add_overflows(size, alignment + kChunkSize, bytes))
+    if (!can_have_pages(size, alignment))
         return nullptr;
     void* region = take_pages(state, size, alignment, zero);
     if (region == nullptr) {
@@ -110,7 +120,7 @@ GRANARY_NOINLINE void* allocate_pages(ThreadState& state, size_t size, size_t al
 }
 
 /// Another arena's large region, or a huge block.
-GRANARY_NOINLINE void deallocate_pages(const Found& found, void* pointer) noexcept {
+static GRANARY_NOINLINE void deallocate_pages(const Found& found, void* pointer) noexcept {
     const uintptr_t base = base::address_of(pointer);
     const auto code = static_cast<detail::PageCode>(found.code());
     // Of two threads that free it at once, one gets past this.
@@ -139,7 +149,6 @@ void deallocate_found(ThreadState& state, const Found& found, void* pointer) noe
     }
 }
 
-/// The small class that serves an aligned request; kSmallClassCount if none does.
 unsigned aligned_class(size_t alignment, size_t size) noexcept {
     if (alignment > kPageSize || size > kSmallMax)
         return kSmallClassCount;
@@ -148,8 +157,6 @@ unsigned aligned_class(size_t alignment, size_t size) noexcept {
     while (c < kSmallClassCount && (kSizeClasses[c].size & (alignment - 1)) != 0) ++c;
     return c;
 }
-
-}  // namespace
 
 void tick(ThreadState& state) noexcept {
     if (state.arena == nullptr)

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "cache/cache_set.hpp"
 #include "cache/thread_set.hpp"
 #include "granary/core/options.hpp"
 
@@ -18,6 +19,7 @@ struct Heap {
     ChunkSource source;
     MagazinePool magazines;
     ThreadSet threads;
+    CacheSet caches;
     Mutex boot{LockRank::boot};
     std::atomic<bool> ready{false};
     HeapOptions options;  // const after init
@@ -47,12 +49,13 @@ void tick(ThreadState& state) noexcept;
 void reclaim(ThreadState& state) noexcept;
 
 /// Huge blocks. @param zeroed receives whether every byte reads zero.
-[[nodiscard]] void* allocate_huge(ThreadState& state, size_t size, size_t alignment,
+[[nodiscard]] void* allocate_huge(Arena& arena, size_t size, size_t alignment,
                                   bool& zeroed) noexcept;
 /// @param extent whose head the caller has retired
 void deallocate_huge(Extent* extent) noexcept;
 /// In place or by moving pages; nullptr if neither was possible.
 [[nodiscard]] void* resize_huge(Extent* extent, size_t size) noexcept;
+[[nodiscard]] bool resize_huge_in_place(Extent* extent, size_t size) noexcept;
 
 /// Arena for a caller in direct mode; nullptr if there is none.
 [[nodiscard]] Arena* arena_of(ThreadState& state) noexcept;

@@ -35,13 +35,33 @@ void publish_head(Extent* extent) noexcept {
     PageMap::set_head(extent, detail::owner_key(extent->arena), detail::kHugeHead);
 }
 
+/// Where the chunks of an arena's blocks come from.
+ChunkSource& source_of(const Extent& extent) noexcept {
+    return arena_at(extent.arena)->pages().source();
+}
+
+/// Q1 of explicit_part.hpp.
+void list_block(Arena& arena, Extent& extent) noexcept {
+    if (!arena.is_explicit())
+        return;
+    ScopedLock lock(arena.explicit_part().huge_mutex);
+    arena.explicit_part().huge.push_front(extent);
+}
+void unlist_block(Arena& arena, Extent& extent) noexcept {
+    if (!arena.is_explicit())
+        return;
+    ScopedLock lock(arena.explicit_part().huge_mutex);
+    arena.explicit_part().huge.erase(extent);
+}
+
 /// Moves a block to `range`, by its page tables or by copying.
 void relocate(Extent* extent, const ChunkRange& range, size_t new_bytes) noexcept {
     const uintptr_t old_base = extent->base;
     const size_t old_bytes = extent->bytes;
     const size_t old_chunks = chunks_for(old_bytes);
     const size_t kept = std::min(old_chunks << kChunkShift, range.chunks << kChunkShift);
-    const os::PageOps& ops = g_heap.source.ops();
+    ChunkSource& source = source_of(*extent);
+    const os::PageOps& ops = source.ops();
     bool dirty = false;
     if (!ops.move(ops.self, base::pointer_at(old_base), base::pointer_at(range.base), kept)) {
         std::memcpy(base::pointer_at(range.base), base::pointer_at(old_base),
@@ -54,32 +74,30 @@ void relocate(Extent* extent, const ChunkRange& range, size_t new_bytes) noexcep
     publish_head(extent);
     static_cast<void>(PageMap::retire_head(old_base, detail::owner_key(extent->arena),
                                            detail::kHugeHead));
-    g_heap.source.give(old_base, old_chunks, dirty);
+    source.give(old_base, old_chunks, dirty);
 }
 
 }  // namespace
 
-void* allocate_huge(ThreadState& state, size_t size, size_t alignment, bool& zeroed) noexcept {
-    Arena* arena = arena_of(state);
-    if (arena == nullptr)
-        return nullptr;
+void* allocate_huge(Arena& arena, size_t size, size_t alignment, bool& zeroed) noexcept {
     Extent* extent = g_heap.source.make_extent();
     if (extent == nullptr)
         return nullptr;
     const size_t bytes = base::align_up(size, kPageSize);
     ChunkRange range;
-    if (!g_heap.source.take(chunks_for(bytes), alignment, range)) {
+    if (!arena.pages().source().take(chunks_for(bytes), alignment, range)) {
         g_heap.source.discard_extent(extent);
         return nullptr;
     }
     *extent = Extent{};
     extent->base = range.base;
     extent->bytes = bytes;
-    extent->arena = arena->index();
+    extent->arena = arena.index();
     extent->kind = ExtentKind::huge;
     publish_chunks(extent, 0);
     publish_head(extent);
-    arena->count_huge(1, static_cast<int64_t>(bytes));
+    arena.count_huge(1, static_cast<int64_t>(bytes));
+    list_block(arena, *extent);
     zeroed = range.zeroed;
     return base::pointer_at(range.base);
 }
@@ -87,12 +105,15 @@ void* allocate_huge(ThreadState& state, size_t size, size_t alignment, bool& zer
 void deallocate_huge(Extent* extent) noexcept {
     const uintptr_t base = extent->base;
     const size_t bytes = extent->bytes;
-    arena_at(extent->arena)->count_huge(-1, -static_cast<int64_t>(bytes));
+    Arena& arena = *arena_at(extent->arena);
+    arena.count_huge(-1, -static_cast<int64_t>(bytes));
+    unlist_block(arena, *extent);
     g_heap.source.discard_extent(extent);
-    g_heap.source.give(base, chunks_for(bytes), true);
+    arena.pages().source().give(base, chunks_for(bytes), true);
 }
 
-void* resize_huge(Extent* extent, size_t size) noexcept {
+bool resize_huge_in_place(Extent* extent, size_t size) noexcept {
+    ChunkSource& source = source_of(*extent);
     const size_t new_bytes = base::align_up(size, kPageSize);
     const size_t old_bytes = extent->bytes;
     const size_t old_chunks = chunks_for(old_bytes);
@@ -102,19 +123,30 @@ void* resize_huge(Extent* extent, size_t size) noexcept {
         extent->bytes = new_bytes;
         publish_chunks(extent, new_chunks - 1);
         publish_head(extent);
-        g_heap.source.give(extent->base + (new_chunks << kChunkShift), old_chunks - new_chunks,
-                           true);
+        source.give(extent->base + (new_chunks << kChunkShift), old_chunks - new_chunks, true);
     } else if (new_chunks == old_chunks ||
-               g_heap.source.take_following(extent->base + (old_chunks << kChunkShift),
-                                            new_chunks - old_chunks, range)) {
+               source.take_following(extent->base + (old_chunks << kChunkShift),
+                                     new_chunks - old_chunks, range)) {
         extent->bytes = new_bytes;
         publish_chunks(extent, old_chunks - 1);
         publish_head(extent);
-    } else if (g_heap.source.take(new_chunks, kChunkSize, range)) {
-        relocate(extent, range, new_bytes);
     } else {
-        return nullptr;
+        return false;
     }
+    arena_at(extent->arena)
+        ->count_huge(0, static_cast<int64_t>(new_bytes) - static_cast<int64_t>(old_bytes));
+    return true;
+}
+
+void* resize_huge(Extent* extent, size_t size) noexcept {
+    if (resize_huge_in_place(extent, size))
+        return base::pointer_at(extent->base);
+    const size_t new_bytes = base::align_up(size, kPageSize);
+    const size_t old_bytes = extent->bytes;
+    ChunkRange range;
+    if (!source_of(*extent).take(chunks_for(new_bytes), kChunkSize, range))
+        return nullptr;
+    relocate(extent, range, new_bytes);
     arena_at(extent->arena)
         ->count_huge(0, static_cast<int64_t>(new_bytes) - static_cast<int64_t>(old_bytes));
     return base::pointer_at(extent->base);

@@ -85,6 +85,9 @@ void add_caches(HeapSnapshot& out, const Arena* only) noexcept {
         for (unsigned c = 0; c < kSmallClassCount; ++c)
             out.bins[c].cached_regions += state.cached(c);
     });
+    g_heap.caches.for_each([&](ExplicitCache& cache) {
+        cache.add_held(outboxes, only == nullptr ? ExplicitCache::kNoArena : only->index());
+    });
     for (unsigned c = 0; c < kSmallClassCount; ++c) out.bins[c].cached_regions += outboxes[c];
 }
 

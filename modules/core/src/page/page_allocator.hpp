@@ -63,6 +63,7 @@ public:
     void trim(Extent* extent, size_t pages) noexcept;
 
     void set_decay(int64_t dirty_ms, int64_t muzzy_ms, uint64_t now_ns) noexcept;
+    void read_decay(int64_t& dirty_ms, int64_t& muzzy_ms) noexcept;
     void decay(uint64_t now_ns) noexcept;
     /// Purges every unused page. Returns bytes given back.
     size_t purge() noexcept;
@@ -72,6 +73,7 @@ public:
         return dirty_.load(std::memory_order_relaxed) + muzzy_.load(std::memory_order_relaxed) != 0;
     }
 
+    [[nodiscard]] ChunkSource& source() noexcept { return source_; }
     [[nodiscard]] PageCounts counts() noexcept;
     void read_purge_counters(PurgeCounters& dirty, PurgeCounters& muzzy) noexcept;
     void check_invariants() noexcept;

@@ -58,6 +58,12 @@ void PageAllocator::set_decay(int64_t dirty_ms, int64_t muzzy_ms, uint64_t now_n
     muzzy_decay_.set_time(muzzy_ms, now_ns);
 }
 
+void PageAllocator::read_decay(int64_t& dirty_ms, int64_t& muzzy_ms) noexcept {
+    ScopedLock lock(mutex_);
+    dirty_ms = dirty_decay_.milliseconds();
+    muzzy_ms = muzzy_decay_.milliseconds();
+}
+
 void PageAllocator::decay(uint64_t now_ns) noexcept {
     ScopedLock lock(mutex_);
     const size_t dirty = dirty_.load(std::memory_order_relaxed);

@@ -23,6 +23,7 @@
 namespace granary::core {
 namespace {
 
+using tests::automatic_arenas;
 using tests::kMiB;
 using tests::snapshot;
 
@@ -165,7 +166,7 @@ TEST_F(RemoteFrees, LeaveAConsistentHeapAtEveryQuietMoment) {
         size_t held_bytes = 0;
         for_each_held([&](const Held& held) { held_bytes += usable_size(held.region); });
         ASSERT_EQ(allocated(), held_bytes) << "round " << round;
-        ASSERT_LE(arena_count(), tests::kArenaLimit);
+        ASSERT_LE(automatic_arenas(), tests::kArenaLimit);
     }
     for_each_held([](const Held& held) { deallocate(held.region); });
     purge_all();

@@ -41,6 +41,13 @@ private:
     size_t before_ = 0;
 };
 
+/// Arenas that granary made by itself; other tests of the program may have made some.
+[[nodiscard]] inline unsigned automatic_arenas() {
+    unsigned count = 0;
+    for (unsigned i = 0; i < arena_count(); ++i) count += is_explicit_arena(i) ? 0U : 1U;
+    return count;
+}
+
 /// Bytes that differ by place and by `tag`.
 [[nodiscard]] inline unsigned char pattern_at(size_t i, unsigned tag) {
     return static_cast<unsigned char>((i * 131) ^ (i >> 9) ^ (tag * 29) ^ 0x5c);

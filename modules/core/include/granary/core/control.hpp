@@ -40,6 +40,10 @@ bool flush_thread_cache() noexcept;
 void set_dirty_decay_ms(int64_t ms) noexcept;
 void set_muzzy_decay_ms(int64_t ms) noexcept;
 
+/// What arenas made later start with; existing ones keep theirs.
+void set_default_dirty_decay_ms(int64_t ms) noexcept;
+void set_default_muzzy_decay_ms(int64_t ms) noexcept;
+
 /// Purges by the decay curves of all arenas and drains idle arenas.
 /// @return milliseconds until there may be more to do; INT64_MAX for nothing pending.
 int64_t maintain() noexcept;
@@ -47,6 +51,50 @@ int64_t maintain() noexcept;
 /// Starts or stops the purging thread. False if it could not be started.
 bool set_background_thread(bool enabled) noexcept;
 [[nodiscard]] bool background_thread_enabled() noexcept;
+
+// ---- Arenas by index -------------------------------------------------------------------------
+// Automatic arenas are made for threads as they come, the others by create_arena(). Functions that
+// take an index say no (false, 0, kNoIndex, nullptr) for one that names no arena.
+
+inline constexpr unsigned kNoIndex = ~0U;
+/// Room for an arena's name, with its end.
+inline constexpr size_t kArenaNameSize = 32;
+
+/// An arena of the program's own; kNoIndex: out of memory or of indices.
+[[nodiscard]] unsigned create_arena() noexcept;
+[[nodiscard]] bool arena_exists(unsigned index) noexcept;
+/// True for an arena that create_arena() made.
+[[nodiscard]] bool is_explicit_arena(unsigned index) noexcept;
+/// Threads attached to it.
+[[nodiscard]] unsigned arena_threads(unsigned index) noexcept;
+
+/// Writes the name, `auto_<n>` or `manual_<n>` if none was set, and its end.
+bool arena_name(unsigned index, char (&out)[kArenaNameSize]) noexcept;
+/// Keeps the first kArenaNameSize - 1 characters.
+bool set_arena_name(unsigned index, const char* name) noexcept;
+
+/// One arena's decay times; -2 if there is no such arena.
+[[nodiscard]] int64_t arena_dirty_decay_ms(unsigned index) noexcept;
+[[nodiscard]] int64_t arena_muzzy_decay_ms(unsigned index) noexcept;
+bool set_arena_dirty_decay_ms(unsigned index, int64_t ms) noexcept;
+bool set_arena_muzzy_decay_ms(unsigned index, int64_t ms) noexcept;
+
+/// The arena that serves the calling thread; kNoIndex if it cannot be attached.
+[[nodiscard]] unsigned thread_arena() noexcept;
+/// From now on the calling thread is served by that arena, and its cache holds that arena's regions.
+bool bind_thread(unsigned index) noexcept;
+
+/// The arena that a live region, run or block came from; kNoIndex for what granary does not own.
+[[nodiscard]] unsigned arena_of_pointer(const void* pointer) noexcept;
+
+// ---- Explicit thread caches ------------------------------------------------------------------
+
+/// A thread cache for calls that name it (extended.hpp); kNoIndex: out of memory or of numbers.
+/// Numbers of destroyed ones are used again.
+[[nodiscard]] unsigned create_tcache() noexcept;
+/// Returns everything in it to the arenas. False if there is no such cache.
+bool flush_tcache(unsigned number) noexcept;
+bool destroy_tcache(unsigned number) noexcept;
 
 /// Walks every structure of the heap and aborts at the first broken invariant.
 /// Takes all locks; other threads may run. O(heap).
