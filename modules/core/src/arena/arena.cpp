@@ -223,6 +223,12 @@ size_t Arena::purge() noexcept {
     return pages_.purge();
 }
 
+bool Arena::fresh_blocks_get_written(uintptr_t base, size_t bytes) noexcept {
+    const uintptr_t last = last_fresh_.exchange(base, std::memory_order_relaxed);
+    const size_t last_bytes = last_fresh_bytes_.exchange(bytes, std::memory_order_relaxed);
+    return pages_.source().is_dense(last, last_bytes);
+}
+
 void Arena::count_huge(int64_t blocks, int64_t bytes) noexcept {
     // Two's complement: adding a negative number subtracts.
     huge_live_.fetch_add(static_cast<size_t>(blocks), std::memory_order_relaxed);

@@ -75,6 +75,9 @@ public:
     /// cached large regions to the pages.
     void age(bool all) noexcept;
 
+    /// Notes a huge block in fresh memory. @return whether the one before it got written: then this
+    /// one will be, for all one knows.
+    [[nodiscard]] bool fresh_blocks_get_written(uintptr_t base, size_t bytes) noexcept;
     /// A huge block that counts as this arena's.
     void count_huge(int64_t blocks, int64_t bytes) noexcept;
 
@@ -119,6 +122,8 @@ private:
     std::atomic<size_t> huge_bytes_{0};
     std::atomic<size_t> huge_live_{0};
     std::atomic<uint64_t> next_age_{0};
+    std::atomic<uintptr_t> last_fresh_{0};      // base and
+    std::atomic<size_t> last_fresh_bytes_{0};  // length; of different blocks at worst: only probed
     std::array<Bin, kSmallClassCount> bins_;
     LargeCache large_cache_;
     ExplicitPart explicit_;

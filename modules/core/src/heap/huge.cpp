@@ -54,6 +54,29 @@ void unlist_block(Arena& arena, Extent& extent) noexcept {
     arena.explicit_part().huge.erase(extent);
 }
 
+/// Asks for huge pages in the fresh part [base, base + bytes) of a block, the last chunk too if the
+/// block has half of it.
+void hint_fresh(ChunkSource& source, uintptr_t base, size_t bytes) noexcept {
+    source.back_with_huge_pages(base, (bytes + kChunkSize / 2) >> kChunkShift);
+}
+
+/// Moves [from, from + size) to `to` by page tables, piece by piece where the kernel does not move
+/// several mappings at once, and what it refuses by copying. @return whether anything was copied.
+bool move_chunks(const os::PageOps& ops, uintptr_t from, uintptr_t to, size_t size) noexcept {
+    if (ops.move(ops.self, base::pointer_at(from), base::pointer_at(to), size))
+        return false;
+    bool copied = false;
+    for (size_t at = 0; at < size; at += kChunkSize) {
+        void* const source = base::pointer_at(from + at);
+        void* const target = base::pointer_at(to + at);
+        if (size > kChunkSize && ops.move(ops.self, source, target, kChunkSize))
+            continue;
+        std::memcpy(target, source, kChunkSize);
+        copied = true;
+    }
+    return copied;
+}
+
 /// Moves a block to `range`, by its page tables or by copying.
 void relocate(Extent* extent, const ChunkRange& range, size_t new_bytes) noexcept {
     const uintptr_t old_base = extent->base;
@@ -61,13 +84,7 @@ void relocate(Extent* extent, const ChunkRange& range, size_t new_bytes) noexcep
     const size_t old_chunks = chunks_for(old_bytes);
     const size_t kept = std::min(old_chunks << kChunkShift, range.chunks << kChunkShift);
     ChunkSource& source = source_of(*extent);
-    const os::PageOps& ops = source.ops();
-    bool dirty = false;
-    if (!ops.move(ops.self, base::pointer_at(old_base), base::pointer_at(range.base), kept)) {
-        std::memcpy(base::pointer_at(range.base), base::pointer_at(old_base),
-                    std::min(old_bytes, new_bytes));
-        dirty = true;
-    }
+    const bool dirty = move_chunks(source.ops(), old_base, range.base, kept);
     extent->base = range.base;
     extent->bytes = new_bytes;
     publish_chunks(extent, 0);  // U2
@@ -99,6 +116,8 @@ void* allocate_huge(Arena& arena, size_t size, size_t alignment, bool& zeroed) n
     arena.count_huge(1, static_cast<int64_t>(bytes));
     list_block(arena, *extent);
     zeroed = range.zeroed;
+    if (range.zeroed && range.chunks > 1 && arena.fresh_blocks_get_written(range.base, bytes))
+        hint_fresh(arena.pages().source(), range.base, bytes);
     return base::pointer_at(range.base);
 }
 
@@ -110,6 +129,14 @@ void deallocate_huge(Extent* extent) noexcept {
     unlist_block(arena, *extent);
     g_heap.source.discard_extent(extent);
     arena.pages().source().give(base, chunks_for(bytes), true);
+}
+
+/// A block grows into fresh chunks from `base` on, to `new_bytes` in all: what it is now tells whether
+/// they will be written.
+static void hint_growth(ChunkSource& source, const Extent& extent, uintptr_t base,
+                        size_t new_bytes) noexcept {
+    if (source.is_dense(extent.base, extent.bytes))
+        hint_fresh(source, base, new_bytes - (chunks_for(extent.bytes) << kChunkShift));
 }
 
 bool resize_huge_in_place(Extent* extent, size_t size) noexcept {
@@ -127,6 +154,8 @@ bool resize_huge_in_place(Extent* extent, size_t size) noexcept {
     } else if (new_chunks == old_chunks ||
                source.take_following(extent->base + (old_chunks << kChunkShift),
                                      new_chunks - old_chunks, range)) {
+        if (range.zeroed)
+            hint_growth(source, *extent, range.base, new_bytes);
         extent->bytes = new_bytes;
         publish_chunks(extent, old_chunks - 1);
         publish_head(extent);
@@ -144,8 +173,11 @@ void* resize_huge(Extent* extent, size_t size) noexcept {
     const size_t new_bytes = base::align_up(size, kPageSize);
     const size_t old_bytes = extent->bytes;
     ChunkRange range;
-    if (!source_of(*extent).take(chunks_for(new_bytes), kChunkSize, range))
+    ChunkSource& source = source_of(*extent);
+    if (!source.take(chunks_for(new_bytes), kChunkSize, range))
         return nullptr;
+    if (range.zeroed)
+        hint_growth(source, *extent, range.base + (chunks_for(old_bytes) << kChunkShift), new_bytes);
     relocate(extent, range, new_bytes);
     arena_at(extent->arena)
         ->count_huge(0, static_cast<int64_t>(new_bytes) - static_cast<int64_t>(old_bytes));

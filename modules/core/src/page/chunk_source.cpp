@@ -186,6 +186,28 @@ bool ChunkSource::take_following(uintptr_t end, size_t chunks, ChunkRange& out) 
     return true;
 }
 
+bool ChunkSource::back_with_huge_pages(uintptr_t base, size_t chunks) noexcept {
+    if (chunks == 0 || !huge_pages_.load(std::memory_order_relaxed))
+        return false;
+    const bool done =
+        ops_->hint_huge(ops_->self, base::pointer_at(base), chunks << kChunkShift, true);
+    if (!done)
+        huge_pages_.store(false, std::memory_order_relaxed);
+    return done;
+}
+
+bool ChunkSource::is_dense(uintptr_t base, size_t size) noexcept {
+    if (size < kChunkSize || !huge_pages_.load(std::memory_order_relaxed))
+        return false;
+    size_t missing = 0;
+    for (size_t i = 0; i < kProbes; ++i) {
+        const size_t offset = base::align_down(size / kProbes * i + size / (2 * kProbes), os::page_size());
+        if (!ops_->is_resident(ops_->self, base::pointer_at(base + offset)) && ++missing > 1)
+            return false;
+    }
+    return true;
+}
+
 void ChunkSource::mark_taken(uintptr_t base, size_t chunks) noexcept {
     for (size_t i = 0; i < chunks; ++i) PageMap::set_chunk(base + (i << kChunkShift), {}, nullptr);
 }

@@ -59,6 +59,13 @@ public:
     /// Gives chunks back. @param dirty false if every byte is known to read zero.
     void give(uintptr_t base, size_t chunks, bool dirty) noexcept;
 
+    /// Asks for huge pages in chunks that were just taken, read zero, and will be written for all
+    /// one knows: a first touch then costs a fifth per byte. False: nothing was asked.
+    bool back_with_huge_pages(uintptr_t base, size_t chunks) noexcept;
+    /// Whether memory like this one gets written: of a few pages spread over [base, base + size)
+    /// nearly all are resident. An array that is reserved and hardly used must not get huge pages.
+    [[nodiscard]] bool is_dense(uintptr_t base, size_t size) noexcept;
+
     /// A descriptor for a huge block; give it back with discard_extent().
     [[nodiscard]] Extent* make_extent() noexcept;
     void discard_extent(Extent* extent) noexcept;
@@ -103,7 +110,10 @@ private:
     size_t purge_to(PageState from, size_t keep_chunks, bool lazily) noexcept;
     void mark_taken(uintptr_t base, size_t chunks) noexcept;
 
+    static constexpr size_t kProbes = 8;
+
     Mutex mutex_{LockRank::chunk_source};
+    std::atomic<bool> huge_pages_{true};  // false once the kernel has refused
     const os::PageOps* ops_ = nullptr;  // const after init
     MetadataHeap* metadata_ = nullptr;  // const after init
     PageMap* page_map_ = nullptr;       // const after init

@@ -79,10 +79,13 @@ bool PageAllocator::grow() noexcept {
     ChunkRange range;
     if (!source_.take(1, kChunkSize, range))
         return false;
+    // With huge pages the first touch makes the whole chunk resident: its unused pages are dirty.
+    const bool dirty =
+        !range.zeroed || (wants_huge_pages() && source_.back_with_huge_pages(range.base, 1));
     ScopedLock lock(mutex_);
     if (empty_ != nullptr) {  // another thread of a shared arena was faster (G3)
         lock.release();
-        source_.give(range.base, 1, !range.zeroed);
+        source_.give(range.base, 1, dirty);
         return true;
     }
     Chunk* chunk = spare_chunks_.front();
@@ -93,20 +96,28 @@ bool PageAllocator::grow() noexcept {
     }
     if (chunk == nullptr) {
         lock.release();
-        source_.give(range.base, 1, !range.zeroed);
+        source_.give(range.base, 1, dirty);
         return false;
     }
     *chunk = Chunk{};
     chunk->base = range.base;
     chunk->free_pages = kChunkPages;
     chunk->longest_free = kChunkPages;
-    if (!range.zeroed)
+    if (dirty)
         chunk->touched.set_all();
     count_unused_locked(*chunk);
     PageMap::set_chunk(range.base, {ChunkUse::pages, 0, 0}, nullptr);
     ++chunks_;
     refile_locked(*chunk);
     return true;
+}
+
+/// A chunk more for an arena that has used up nearly all of several ones will soon be used up, too;
+/// small programs never get here, and what is resident before it is used stays a small part.
+bool PageAllocator::wants_huge_pages() noexcept {
+    ScopedLock lock(mutex_);
+    return chunks_ >= kChunksBeforeHuge && dirty_decay_.milliseconds() != 0 &&
+           used_pages_ >= chunks_ * (kChunkPages - kChunkPages / 10);
 }
 
 void PageAllocator::occupy_locked(Chunk& chunk, PageRow row, TouchedPages* touched) noexcept {

@@ -81,10 +81,12 @@ public:
 
 private:
     static constexpr size_t kBuckets = 32;
+    static constexpr size_t kChunksBeforeHuge = 3;
 
     Chunk* choose_locked(size_t pages) noexcept;
     static PageRow place(const Chunk& chunk, size_t pages, size_t alignment) noexcept;
     [[nodiscard]] bool grow() noexcept;
+    [[nodiscard]] bool wants_huge_pages() noexcept;
     void occupy_locked(Chunk& chunk, PageRow row, TouchedPages* touched) noexcept;
     /// @return a chunk to give back to the source after unlocking, or nullptr.
     Chunk* vacate_locked(Chunk& chunk, PageRow row, size_t touched_pages) noexcept;

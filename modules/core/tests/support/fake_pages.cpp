@@ -54,7 +54,11 @@ FakePages::FakePages() {
     };
     ops_.hint_huge = [](void* self, void*, size_t, bool) noexcept {
         const std::lock_guard lock(fake(self).mutex_);
+        // Told to the kernel it would make untouched pages resident, and tests count those.
         return !fake(self).refuses_locked(PageCall::hint_huge);
+    };
+    ops_.is_resident = [](void*, void* at) noexcept {
+        return kernel().is_resident(kernel().self, at);
     };
     ops_.move = [](void* self, void* from, void* to, size_t size) noexcept {
         return fake(self).move(from, to, size);

@@ -125,6 +125,12 @@ bool hint_huge(void*, void* address, size_t size, bool on) noexcept {
     return advise(address, size, on ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
 }
 
+bool is_resident(void*, void* address) noexcept {
+    assert_pages(address, page_size());
+    unsigned char in_memory = 0;
+    return raw::call(SYS_mincore, address, page_size(), &in_memory) == 0 && (in_memory & 1) != 0;
+}
+
 /// After a refused move: the kernel may have unmapped the target before it refused. Fills that
 /// hole, and only a hole: nobody else's mapping is replaced.
 void mend_target(void* to, size_t size) noexcept {
@@ -164,6 +170,7 @@ constinit const PageOps kKernelPages = {
     .purge_lazy = purge_lazy,
     .purge_forced = purge_forced,
     .hint_huge = hint_huge,
+    .is_resident = is_resident,
     .move = move,
     .map = map,
 };

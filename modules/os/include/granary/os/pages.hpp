@@ -51,6 +51,9 @@ struct PageOps {
     /// speed.
     bool (*hint_huge)(void* self, void* address, size_t size, bool on) noexcept;
 
+    /// Whether the page at `address` is in memory; false also where nobody can tell.
+    bool (*is_resident)(void* self, void* address) noexcept;
+
     /// Moves pages by their page tables instead of copying: `to` then holds what `from` held, and
     /// `from` stays mapped with its protection and reads zero. The ranges do not overlap, both are
     /// the caller's; what `to` held is given up. `from` is committed and one mapping in the
