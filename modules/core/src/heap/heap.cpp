@@ -25,8 +25,9 @@ namespace {
 /// Between two looks at the clock's consequences.
 constexpr uint64_t kTickPeriod = 2'000'000;
 
-/// Frees that hit the cache between two looks at the clock.
+/// Frees that hit the cache between two looks at the clock; what an exchange of magazines counts.
 constexpr int32_t kTickFrees = 128;
+constexpr int32_t kFreesPerExchange = 8;
 
 }  // namespace
 
@@ -100,7 +101,18 @@ static void* take_pages(ThreadState& state, size_t size, size_t alignment, bool 
         }
     }
     Arena* arena = arena_of(state);
-    return arena == nullptr ? nullptr : take_pages_of(*arena, size, alignment, zero);
+    if (arena == nullptr)
+        return nullptr;
+    // Peaks are made here: before a huge block takes fresh memory, a few regions that wait in caches
+    // may be all that keeps the arena's unused pages from being whole chunks.
+    if (pages > kLargeMaxPages && state.mode == ThreadState::Mode::cached &&
+        arena->pages().dirty_bytes() >= size &&
+        !arena->pages().source().has_resident((size + kChunkSize - 1) >> kChunkShift, alignment)) {
+        state.flush();
+        arena->age(true);
+        arena->pages().release_empty_chunk();
+    }
+    return take_pages_of(*arena, size, alignment, zero);
 }
 
 GRANARY_NOINLINE void* allocate_pages(ThreadState& state, size_t size, size_t alignment,
@@ -177,20 +189,33 @@ void tick(ThreadState& state) noexcept {
     start_background_thread_if_wanted();
 }
 
-namespace detail {
-
-void tick_slow() noexcept {
-    ThreadState& state = current_thread();
+/// A slow step that counts as `frees` hits on the way to the next look at the clock.
+static void tick_after(ThreadState& state, int32_t frees) noexcept {
+    if (state.arena == nullptr || (state.countdown -= frees) >= 0)
+        return;
     state.countdown = kTickFrees;
     tick(state);
 }
 
+namespace detail {
+
+void tick_slow() noexcept { tick_after(current_thread(), kTickFrees); }
+
 void* allocate_slow(size_t size) noexcept {
     ThreadState& state = current_thread();
-    if (state.mode != ThreadState::Mode::counting || size > kSmallMax)
-        tick(state);
-    return size <= kSmallMax ? allocate_small(state, small_class(size))
-                             : allocate_pages(state, size, kPageSize, false);
+    if (size <= kSmallMax) {
+        tick_after(state, kFreesPerExchange);
+        return allocate_small(state, small_class(size));
+    }
+    tick(state);
+    return allocate_pages(state, size, kPageSize, false);
+}
+
+void deallocate_full(void* pointer, unsigned size_class) noexcept {
+    // SAFETY (F1): only a thread's own state has an owner key that a page carries.
+    ThreadState& state = *static_cast<ThreadState*>(t_cache);
+    tick_after(state, kFreesPerExchange);
+    state.push(size_class, pointer);
 }
 
 void release_displaced(uintptr_t word) noexcept {
@@ -204,13 +229,7 @@ void deallocate_slow(void* pointer) noexcept {
         return;
     const Found found = find_live("free", pointer);
     ThreadState& state = current_thread();
-    // Small own regions come here once per magazine, and their clock is looked at then; remote and
-    // large ones come always.
-    if (--state.countdown < 0 || ((found.tag ^ state.owner_key) < kSmallClassCount)) {
-        if (state.arena != nullptr)
-            state.countdown = kTickFrees;
-        tick(state);
-    }
+    tick_after(state, 1);
     deallocate_found(state, found, pointer);
 }
 

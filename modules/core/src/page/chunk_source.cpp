@@ -40,6 +40,15 @@ bool ChunkSource::take(size_t chunks, size_t alignment, ChunkRange& out) noexcep
     return take_free_locked(chunks, alignment, out) || take_fresh_locked(chunks, alignment, out);
 }
 
+bool ChunkSource::has_resident(size_t chunks, size_t alignment) noexcept {
+    if (!has_unpurged() || chunks > kMostChunks)
+        return false;
+    ScopedLock lock(mutex_);
+    alignment = std::max(alignment, kChunkSize);
+    return find_locked(PageState::dirty, chunks, alignment) != nullptr ||
+           find_locked(PageState::muzzy, chunks, alignment) != nullptr;
+}
+
 bool ChunkSource::take_free_locked(size_t chunks, size_t alignment, ChunkRange& out) noexcept {
     for (PageState state : {PageState::dirty, PageState::muzzy, PageState::retained}) {
         Extent* extent = find_locked(state, chunks, alignment);

@@ -53,6 +53,9 @@ public:
     /// @return false if the OS gives nothing more; nothing has changed then.
     [[nodiscard]] bool take(size_t chunks, size_t alignment, ChunkRange& out) noexcept;
 
+    /// Whether take() would serve from memory that is resident.
+    [[nodiscard]] bool has_resident(size_t chunks, size_t alignment) noexcept;
+
     /// Takes the `chunks` chunks that follow `end`, if they are free or fresh.
     [[nodiscard]] bool take_following(uintptr_t end, size_t chunks, ChunkRange& out) noexcept;
 

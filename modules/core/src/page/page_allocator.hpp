@@ -68,6 +68,12 @@ public:
     /// Purges every unused page. Returns bytes given back.
     size_t purge() noexcept;
 
+    /// Gives the one chunk that is kept empty (G3) to the source.
+    void release_empty_chunk() noexcept;
+    [[nodiscard]] size_t dirty_bytes() const noexcept {
+        return dirty_.load(std::memory_order_relaxed) << kPageShift;
+    }
+
     /// True if decay() may have something to do.
     [[nodiscard]] bool has_unpurged() const noexcept {
         return dirty_.load(std::memory_order_relaxed) + muzzy_.load(std::memory_order_relaxed) != 0;

@@ -81,7 +81,11 @@ void PageAllocator::decay(uint64_t now_ns) noexcept {
 size_t PageAllocator::purge() noexcept {
     const size_t pages =
         purge_to(PageState::dirty, 0, false) + purge_to(PageState::muzzy, 0, false);
-    // The one chunk that may be kept empty has nothing left to be kept for.
+    release_empty_chunk();  // nothing is left to keep it for
+    return pages << kPageShift;
+}
+
+void PageAllocator::release_empty_chunk() noexcept {
     ScopedLock lock(mutex_);
     Chunk* empty = empty_;
     if (empty != nullptr) {
@@ -90,7 +94,6 @@ size_t PageAllocator::purge() noexcept {
     }
     lock.release();
     give_back(empty);
-    return pages << kPageShift;
 }
 
 size_t PageAllocator::purge_to(PageState from, size_t keep_pages, bool lazily) noexcept {

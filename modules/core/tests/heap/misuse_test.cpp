@@ -131,14 +131,14 @@ TEST_F(MisuseDeathTest, UseOfARegionWhoseRunIsGoneIsNamedByItsCall) {
 
 TEST_F(MisuseDeathTest, ARegionThatWasNeverHandedOutIsNamedAtTheLatestByAPurge) {
     purge_all();
-    char* const first = get(2048);  // the start of a fresh run
-    char* const never = first + 14 * 2048;
+    char* const first = get(1024);  // the start of a fresh run
+    char* const never = first + 14 * 1024;
     EXPECT_DEATH(
         {
             deallocate(never);
             purge_all();
         },
-        misuse_line("free", never, ", which was never allocated \\(size class 2048\\)"));
+        misuse_line("free", never, ", which was never allocated \\(size class 1024\\)"));
     deallocate(first);
 }
 

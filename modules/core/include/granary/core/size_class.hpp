@@ -36,7 +36,7 @@ struct Geometry {
     size_t run_target_bytes;  ///< a run is about this long, or min_regions regions
     size_t min_regions;
 };
-inline constexpr Geometry kGeometry{8, 16, 4, 32 * 1024, 32 * 1024, 4};
+inline constexpr Geometry kGeometry{8, 16, 4, 32 * 1024, 16 * 1024, 4};
 
 inline constexpr size_t kSmallMax = kGeometry.small_max;
 /// Largest run: 64 pages, the width of the page map's page field.

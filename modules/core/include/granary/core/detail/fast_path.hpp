@@ -74,6 +74,8 @@ GRANARY_NOINLINE void deallocate_slow(void* pointer) noexcept;
 /// A large region that was just put into the slots took the place of this one (J1 of
 /// large_slots.hpp), or found no room itself.
 GRANARY_NOINLINE void release_displaced(uintptr_t word) noexcept;
+/// A free of an own region whose magazine is full.
+GRANARY_NOINLINE void deallocate_full(void* pointer, unsigned size_class) noexcept;
 /// A free that hit, but it is time to look at the clock: a thread that only ever hits must still
 /// age its cache and decay its arena's pages.
 GRANARY_NOINLINE void tick_slow() noexcept;
@@ -164,7 +166,7 @@ GRANARY_ALWAYS_INLINE void deallocate(void* pointer) noexcept {
     void** const top = cache->tops[c].load(std::memory_order_relaxed);
     // SAFETY (F2): the number is only looked at.
     if (GRANARY_UNLIKELY(reinterpret_cast<uintptr_t>(top) % detail::kMagazineAlignment == 0))
-        return detail::deallocate_slow(pointer);
+        return detail::deallocate_full(pointer, c);
     // A region freed twice in a row is caught here; other orders when it meets its run's bitmap.
     if (GRANARY_UNLIKELY(top[-1] == pointer || top[-2] == pointer))
         return detail::deallocate_slow(pointer);
