@@ -84,6 +84,9 @@ void Arena::drain_inbox() noexcept {
     ScopedLock lock(inbox_mutex_);
     // ORDER: acquire, pairs with the release in post().
     Magazine* magazine = inbox_.exchange(nullptr, std::memory_order_acquire);
+    // What was on its way to an arena that has ended meanwhile is void.
+    if (GRANARY_UNLIKELY(!explicit_.alive.load(std::memory_order_relaxed)))
+        return discard(magazine);
     while (magazine != nullptr) {
         Magazine* next = magazine->next;
         magazine->next = nullptr;
@@ -194,12 +197,23 @@ bool Arena::resize_large(Extent* extent, size_t pages) noexcept {
 }
 
 void Arena::tick(uint64_t now_ns) noexcept {
+    if (!is_explicit())
+        return tick_locked(now_ns);
+    if (!explicit_.upkeep.try_lock())
+        return;  // somebody is at it, or is resetting it
+    tick_locked(now_ns);
+    explicit_.upkeep.unlock();
+}
+
+void Arena::tick_locked(uint64_t now_ns) noexcept {
     uint64_t due = next_age_.load(std::memory_order_relaxed);
     if (now_ns >= due &&
         next_age_.compare_exchange_strong(due, now_ns + kAgePeriod, std::memory_order_relaxed)) {
         age(false);
     }
     pages_.decay(now_ns);  // also with nothing unused (D3 of decay.hpp)
+    if (ChunkSource* own = own_source())
+        own->decay(now_ns);
 }
 
 void Arena::age(bool all) noexcept {
@@ -218,9 +232,26 @@ void Arena::age(bool all) noexcept {
     }
 }
 
+bool Arena::has_unpurged() noexcept {
+    ChunkSource* own = own_source();
+    return pages_.has_unpurged() ||
+           (own != nullptr &&
+            own->free_bytes(PageState::dirty) + own->free_bytes(PageState::muzzy) != 0);
+}
+
 size_t Arena::purge() noexcept {
+    if (!is_explicit())
+        return purge_locked();
+    ScopedLock lock(explicit_.upkeep);
+    return purge_locked();
+}
+
+size_t Arena::purge_locked() noexcept {
     age(true);
-    return pages_.purge();
+    size_t bytes = pages_.purge();
+    if (ChunkSource* own = own_source())
+        bytes += own->purge();
+    return bytes;
 }
 
 bool Arena::fresh_blocks_get_written(uintptr_t base, size_t bytes) noexcept {

@@ -68,12 +68,15 @@ public:
 
     /// Decay: purges by the curve; ages bins at most once per kAgePeriod.
     void tick(uint64_t now_ns) noexcept;
-    [[nodiscard]] bool has_unpurged() const noexcept { return pages_.has_unpurged(); }
+    [[nodiscard]] bool has_unpurged() noexcept;
     /// Distributes everything parked and purges every unused page. Returns bytes given back.
     size_t purge() noexcept;
     /// Returns parked and posted regions to their runs, all of them or only the idle ones, and
     /// cached large regions to the pages.
     void age(bool all) noexcept;
+
+    /// Everything but huge blocks is free at once; nobody uses it. Holds nothing afterwards.
+    void drop_all() noexcept;
 
     /// Notes a huge block in fresh memory. @return whether the one before it got written: then this
     /// one will be, for all one knows.
@@ -84,6 +87,12 @@ public:
     /// True if the program made it: no thread is attached to it that did not ask for it.
     [[nodiscard]] bool is_explicit() const noexcept { return explicit_.maker == Maker::program; }
     ExplicitPart& explicit_part() noexcept { return explicit_; }
+
+    /// The source of an arena with hooks, else nullptr.
+    [[nodiscard]] ChunkSource* own_source() const noexcept {
+        // ORDER: acquire, pairs with attach_hooks().
+        return explicit_.own_source.load(std::memory_order_acquire);
+    }
 
     PageAllocator& pages() noexcept { return pages_; }
     Mutex& inbox_mutex() noexcept { return inbox_mutex_; }
@@ -109,6 +118,9 @@ public:
 private:
     static constexpr uint32_t kInboxLimit = 128;
 
+    void tick_locked(uint64_t now_ns) noexcept;
+    size_t purge_locked() noexcept;
+    void discard(Magazine* chain) noexcept;
     Extent* make_run(unsigned size_class) noexcept;
     Extent* allocate_pages(size_t pages, size_t alignment, TouchedPages* touched) noexcept;
     void release_runs(ExtentList& released) noexcept;

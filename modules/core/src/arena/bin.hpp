@@ -63,6 +63,10 @@ public:
     /// into `empties`.
     void age(bool all, ExtentList& released, Magazine*& empties) noexcept;
 
+    /// Forgets every run and every parked magazine: the pages of all of them are given back.
+    /// @param empties magazines, chained; what they hold is gone
+    void drop_all(Magazine*& empties) noexcept;
+
     /// One region, for callers without a cache; nullptr: a new run is needed.
     [[nodiscard]] void* take_one() noexcept;
     void give_one(void* region, ExtentList& released) noexcept;

@@ -284,6 +284,17 @@ size_t ThreadState::cached(unsigned size_class) const noexcept {
     return room <= capacity ? capacity - room : 0;
 }
 
+bool ThreadState::has_regions_of(const Arena& other) const noexcept {
+    bool found = false;
+    for (const auto& set : outbox) {
+        for (const OutboxSlot& slot : set) {
+            const uint32_t key = slot.key.load(std::memory_order_relaxed);
+            found = found || (key != 0 && detail::tag_arena(key) == other.index());
+        }
+    }
+    return found;
+}
+
 void ThreadState::add_outbox(std::array<size_t, kSmallClassCount>& sums) const noexcept {
     for (const auto& set : outbox) {
         for (const OutboxSlot& slot : set) {

@@ -101,6 +101,8 @@ struct alignas(GRANARY_CACHE_LINE) ThreadState : detail::CacheView {
 
     /// Regions of a class in the current magazine and in the outbox; approximate while it runs.
     [[nodiscard]] size_t cached(unsigned size_class) const noexcept;
+    /// True if the outbox, as far as one can see from outside, names that arena.
+    [[nodiscard]] bool has_regions_of(const Arena& other) const noexcept;
     /// Adds the outbox's regions, by class, to `sums`.
     void add_outbox(std::array<size_t, kSmallClassCount>& sums) const noexcept;
     void check_invariants() const noexcept;

@@ -34,6 +34,8 @@ constinit thread_local ThreadState* t_thread GRANARY_TLS_INITIAL_EXEC = nullptr;
 
 /// Serves threads that are ending, or for which there is no memory. Never written to.
 constinit ThreadState g_direct_thread{ThreadState::Mode::direct};
+/// The same for threads that are inside a hook of the program's.
+constinit ThreadState g_diverted_thread{ThreadState::Mode::direct};
 
 void on_thread_exit(void* value) noexcept {
     // SAFETY: the value is never followed as a pointer; it counts the rounds.
@@ -112,8 +114,25 @@ ThreadState& current_thread() noexcept {
 }
 
 ThreadState* attached_thread() noexcept {
-    return t_thread == &g_direct_thread ? nullptr : t_thread;
+    return t_thread == &g_direct_thread || t_thread == &g_diverted_thread ? nullptr : t_thread;
 }
+
+bool divert_thread(ThreadState*& saved) noexcept {
+    if (t_thread == &g_diverted_thread)
+        return false;
+    saved = t_thread;
+    t_thread = &g_diverted_thread;
+    detail::t_cache = const_cast<detail::CacheView*>(&detail::kEmptyCache);
+    return true;
+}
+
+void restore_thread(ThreadState* saved) noexcept {
+    t_thread = saved;
+    if (saved != nullptr && saved != &g_direct_thread)
+        aim_fast_path(*saved);
+}
+
+bool is_diverted(const ThreadState& state) noexcept { return &state == &g_diverted_thread; }
 
 void aim_fast_path(ThreadState& state) noexcept {
     detail::t_cache = state.mode == ThreadState::Mode::cached

@@ -17,6 +17,8 @@ constexpr size_t kChunksForMetadata = 2;
 }  // namespace
 
 void reclaim(ThreadState& state) noexcept {
+    if (is_diverted(state))
+        return;  // its thread may hold any of the locks that this takes
     if (state.arena != nullptr && state.mode != ThreadState::Mode::direct)
         state.flush();
     g_heap.threads.flush_idle();
@@ -147,6 +149,10 @@ int64_t maintain() noexcept {
 
 void check_invariants() noexcept {
     g_heap.source.check_invariants();
+    for (uint32_t i = 0; i < g_heap.threads.arena_count(); ++i) {
+        if (ChunkSource* own = arena_at(i)->own_source())
+            own->check_invariants();
+    }
     for (uint32_t i = 0; i < g_heap.threads.arena_count(); ++i) arena_at(i)->check_invariants();
     g_heap.caches.for_each([](ExplicitCache& cache) { cache.check_invariants(); });
     // Only what nobody is using this moment can be looked at: this thread's cache and idle ones.

@@ -38,6 +38,12 @@ using detail::kLargeMaxPages;
 [[nodiscard]] ThreadState& current_thread() noexcept;
 /// The same, without attaching: nullptr if the thread has none of its own.
 [[nodiscard]] ThreadState* attached_thread() noexcept;
+/// Until restore_thread(), the calling thread's calls are served by the first arena's locked paths,
+/// whatever state its own cache is in (H1 of extent_hooks.cpp). False if they are already.
+[[nodiscard]] bool divert_thread(ThreadState*& saved) noexcept;
+void restore_thread(ThreadState* saved) noexcept;
+/// True between the two.
+[[nodiscard]] bool is_diverted(const ThreadState& state) noexcept;
 /// Points the thread's fast path where its mode wants it.
 void aim_fast_path(ThreadState& state) noexcept;
 

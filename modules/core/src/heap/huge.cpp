@@ -147,6 +147,8 @@ bool resize_huge_in_place(Extent* extent, size_t size) noexcept {
     const size_t new_chunks = chunks_for(new_bytes);
     ChunkRange range;
     if (new_chunks < old_chunks) {
+        if (!source.detach_tail(extent->base, old_chunks, new_chunks))
+            return false;
         extent->bytes = new_bytes;
         publish_chunks(extent, new_chunks - 1);
         publish_head(extent);

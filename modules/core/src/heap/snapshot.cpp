@@ -36,6 +36,11 @@ void add_arena(Arena& arena, HeapSnapshot& out, ClassSums& taken) noexcept {
     out.dirty += (pages.dirty << kPageShift) + cached_large;
     out.muzzy += pages.muzzy << kPageShift;
     out.retained += pages.retained << kPageShift;
+    if (ChunkSource* own = arena.own_source()) {
+        out.dirty += own->free_bytes(PageState::dirty);
+        out.muzzy += own->free_bytes(PageState::muzzy);
+        out.retained += own->free_bytes(PageState::retained);
+    }
     PurgeCounters dirty;
     PurgeCounters muzzy;
     arena.pages().read_purge_counters(dirty, muzzy);

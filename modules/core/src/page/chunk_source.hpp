@@ -8,6 +8,8 @@
 //             C2  a free range's first and last chunk slots in the page map lead to its extent.
 //             C3  every chunk that was ever handed out stays committed, until its addresses are
 //                 released; retained ones read zero.
+//             C4  a free range's words have tag 0: those of arenas with hooks are nobody's
+//                 neighbours here (hooked_pages.hpp).
 // Locking     mutex_, LockRank::chunk_source; released around purging system calls.
 // Cost        take/give O(1) but for the merge and a bounded search; one system call per fresh range.
 #pragma once
@@ -28,6 +30,8 @@
 
 namespace granary::core {
 
+class HookedPages;
+
 /// Consecutive chunks in the taker's hands.
 struct ChunkRange {
     uintptr_t base = 0;
@@ -47,6 +51,8 @@ public:
     constexpr ChunkSource() noexcept = default;
 
     void bind(const os::PageOps& ops, MetadataHeap& metadata, PageMap& page_map) noexcept;
+    /// A source that passes everything on: memory comes from the program's hooks.
+    void bind(HookedPages& hooked) noexcept;
 
     /// @param chunks    at least 1.
     /// @param alignment in bytes, a power of two; chunks are aligned to their size anyway.
@@ -55,6 +61,9 @@ public:
 
     /// Takes the `chunks` chunks that follow `end`, if they are free or fresh.
     [[nodiscard]] bool take_following(uintptr_t end, size_t chunks, ChunkRange& out) noexcept;
+
+    /// Before the chunks behind the first `keep` of a block are given back: may they part?
+    [[nodiscard]] bool detach_tail(uintptr_t base, size_t chunks, size_t keep) noexcept;
 
     /// Gives chunks back. @param dirty false if every byte is known to read zero.
     void give(uintptr_t base, size_t chunks, bool dirty) noexcept;
@@ -113,6 +122,7 @@ private:
     static constexpr size_t kProbes = 8;
 
     Mutex mutex_{LockRank::chunk_source};
+    HookedPages* hooked_ = nullptr;     // const after init; nullptr: memory is the kernel's
     std::atomic<bool> huge_pages_{true};  // false once the kernel has refused
     const os::PageOps* ops_ = nullptr;  // const after init
     MetadataHeap* metadata_ = nullptr;  // const after init

@@ -77,15 +77,15 @@ PageRow PageAllocator::place(const Chunk& chunk, size_t pages, size_t alignment)
 
 bool PageAllocator::grow() noexcept {
     ChunkRange range;
-    if (!source_.take(1, kChunkSize, range))
+    if (!source().take(1, kChunkSize, range))
         return false;
     // With huge pages the first touch makes the whole chunk resident: its unused pages are dirty.
     const bool dirty =
-        !range.zeroed || (wants_huge_pages() && source_.back_with_huge_pages(range.base, 1));
+        !range.zeroed || (wants_huge_pages() && source().back_with_huge_pages(range.base, 1));
     ScopedLock lock(mutex_);
     if (empty_ != nullptr) {  // another thread of a shared arena was faster (G3)
         lock.release();
-        source_.give(range.base, 1, dirty);
+        source().give(range.base, 1, dirty);
         return true;
     }
     Chunk* chunk = spare_chunks_.front();
@@ -96,7 +96,7 @@ bool PageAllocator::grow() noexcept {
     }
     if (chunk == nullptr) {
         lock.release();
-        source_.give(range.base, 1, dirty);
+        source().give(range.base, 1, dirty);
         return false;
     }
     *chunk = Chunk{};
@@ -158,7 +158,7 @@ void PageAllocator::give_back(Chunk* chunk) noexcept {
         chunk->link = {};
         spare_chunks_.push_front(*chunk);
     }
-    source_.give(base, 1, dirty);
+    source().give(base, 1, dirty);
 }
 
 void PageAllocator::release(Extent* extent, size_t touched_pages) noexcept {

@@ -43,7 +43,7 @@ public:
     enum class Growth { forbidden, allowed };
 
     PageAllocator(ChunkSource& source, MetadataHeap& metadata, uint32_t arena) noexcept
-        : source_(source), metadata_(metadata), arena_(arena) {}
+        : source_(&source), metadata_(metadata), arena_(arena) {}
 
     /// @param pages     1 .. kChunkPages
     /// @param alignment in pages, a power of two <= kChunkPages
@@ -73,8 +73,19 @@ public:
         return dirty_.load(std::memory_order_relaxed) + muzzy_.load(std::memory_order_relaxed) != 0;
     }
 
-    [[nodiscard]] ChunkSource& source() noexcept { return source_; }
+    [[nodiscard]] ChunkSource& source() noexcept {
+        // ORDER: acquire, pairs with set_source(): the source is complete.
+        return *source_.load(std::memory_order_acquire);
+    }
+    /// Where chunks come from, and go to, from now on.
+    void set_source(ChunkSource& source) noexcept {
+        // ORDER: release, pairs with source().
+        source_.store(&source, std::memory_order_release);
+    }
     [[nodiscard]] PageCounts counts() noexcept;
+    /// Gives every chunk back, whatever is in it: all pages of the arena are free now.
+    void drop_all() noexcept;
+
     void read_purge_counters(PurgeCounters& dirty, PurgeCounters& muzzy) noexcept;
     void check_invariants() noexcept;
     Mutex& mutex() noexcept { return mutex_; }
@@ -102,7 +113,7 @@ private:
     ChunkPurge purge_chunk_locked(ScopedLock& lock, Chunk& chunk, PageState from, size_t wanted,
                                   bool lazily) noexcept;
 
-    ChunkSource& source_;     // const after init
+    std::atomic<ChunkSource*> source_;
     MetadataHeap& metadata_;  // const after init
     const uint32_t arena_;    // const after init
     Mutex mutex_{LockRank::page_allocator};
@@ -115,6 +126,7 @@ private:
     Chunk* empty_ = nullptr;  // G3
     size_t chunks_ = 0;
     size_t used_pages_ = 0;
+    std::atomic<uint32_t> purging_{0};  ///< chunks that are being purged; written under mutex_
     std::atomic<size_t> dirty_{0};
     std::atomic<size_t> muzzy_{0};
     Decay dirty_decay_;

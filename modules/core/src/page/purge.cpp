@@ -141,9 +141,10 @@ PageAllocator::ChunkPurge PageAllocator::purge_chunk_locked(ScopedLock& lock, Ch
     used_pages_ += count;
     count_unused_locked(chunk);
     refile_locked(chunk);
-    const os::PageOps& ops = source_.ops();
+    const os::PageOps& ops = source().ops();
     PageBits done;
     uint64_t calls = 0;
+    purging_.fetch_add(1, std::memory_order_relaxed);
     lock.release();
     for_each_row(pages, [&](PageRow row) {
         void* address = base::pointer_at(chunk.base + (row.first << kPageShift));
@@ -156,6 +157,7 @@ PageAllocator::ChunkPurge PageAllocator::purge_chunk_locked(ScopedLock& lock, Ch
         return true;
     });
     lock.reacquire();
+    purging_.fetch_sub(1, std::memory_order_relaxed);
     unfile_locked(chunk);
     chunk.used = and_not(chunk.used, pages);
     chunk.free_pages += static_cast<uint32_t>(count);

@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "granary/core/extent_hooks.hpp"
+
 namespace granary::core {
 
 /// Arenas made so far, automatic ones; indices are 0 .. arena_count()-1.
@@ -61,7 +63,22 @@ inline constexpr unsigned kNoIndex = ~0U;
 inline constexpr size_t kArenaNameSize = 32;
 
 /// An arena of the program's own; kNoIndex: out of memory or of indices.
-[[nodiscard]] unsigned create_arena() noexcept;
+/// @param hooks where its memory comes from; nullptr: from where everybody's does.
+[[nodiscard]] unsigned create_arena(ExtentHooks* hooks = nullptr) noexcept;
+
+/// Frees everything that came from an arena of the program's, whoever has it. Nobody may use or
+/// free any of it any more; threads that are attached to it, or that freed some of it, have flushed
+/// their caches before. False if it is not such an arena.
+bool reset_arena(unsigned index) noexcept;
+/// The same, and the arena is no more. False also while threads are attached. Its index is used
+/// again when nothing can carry it any more.
+bool destroy_arena(unsigned index) noexcept;
+
+/// An arena's hooks, the default ones if none were set; nullptr if there is no such arena.
+[[nodiscard]] ExtentHooks* extent_hooks_of(unsigned index) noexcept;
+/// Exchanges them; memory the arena has already is the new ones' from now on.
+/// @return the old ones; nullptr: no such arena, no `alloc` in them, or out of memory.
+ExtentHooks* set_extent_hooks(unsigned index, ExtentHooks* hooks) noexcept;
 [[nodiscard]] bool arena_exists(unsigned index) noexcept;
 /// True for an arena that create_arena() made.
 [[nodiscard]] bool is_explicit_arena(unsigned index) noexcept;
