@@ -87,3 +87,15 @@ granary_smallocx_return_t granary_smallocx(size_t size, int flags) noexcept {
     void* const pointer = core::allocate_with(size, request);
     return {pointer, pointer == nullptr ? 0 : core::size_with(size, request)};
 }
+
+size_t granary_alloc_batch(size_t size, int flags, void** out, size_t count) noexcept {
+    return core::allocate_batch(size, request_of(flags), out, count);
+}
+
+void granary_free_batch(void* const* pointers, size_t count) noexcept {
+    core::deallocate_batch(pointers, count);
+}
+
+int granary_get_defrag_hint(void* pointer) noexcept {
+    return core::is_worth_moving(pointer) ? 1 : 0;
+}

@@ -171,6 +171,35 @@ typedef struct granary_smallocx_return {
 /* granary_mallocx() and granary_sallocx() in one; {a null pointer, 0} on failure. */
 GRANARY_API granary_smallocx_return_t granary_smallocx(size_t size, int flags) GRANARY_NOEXCEPT;
 
+/* ---- Batches ------------------------------------------------------------------------------ */
+
+/* Stores the addresses of `count` regions of `size` bytes in `out`, with the flags of
+ * granary_mallocx(), much faster than one by one. Returns how many there are: fewer than `count`
+ * when memory is exhausted. errno is not set. */
+GRANARY_API size_t granary_alloc_batch(size_t size, int flags, void** out,
+                                       size_t count) GRANARY_NOEXCEPT;
+
+/* Frees `count` regions, of any sizes; fastest if neighbours in the array have the same. Null
+ * pointers are passed over. */
+GRANARY_API void granary_free_batch(void* const* pointers, size_t count) GRANARY_NOEXCEPT;
+
+/* ---- Calls that return the usable size too ------------------------------------------------
+ * The size costs nothing here, where granary_malloc_usable_size() would have to look it up. A null
+ * pointer for where it goes is no error; on failure it is 0. */
+
+GRANARY_API void* granary_malloc_with_usize(size_t size,
+                                            size_t* usable) GRANARY_NOEXCEPT GRANARY_ATTR_MALLOC
+    GRANARY_ATTR_SIZE(1);
+GRANARY_API void* granary_calloc_with_usize(size_t count, size_t size,
+                                            size_t* usable) GRANARY_NOEXCEPT GRANARY_ATTR_MALLOC
+    GRANARY_ATTR_SIZES(1, 2);
+/* *old_usable is the size before, also on failure. */
+GRANARY_API void* granary_realloc_with_usize(void* pointer, size_t size, size_t* old_usable,
+                                             size_t* new_usable)
+    GRANARY_NOEXCEPT GRANARY_ATTR_UNUSED_RESULT GRANARY_ATTR_SIZE(2);
+/* *usable is the size that was freed. */
+GRANARY_API void granary_free_with_usize(void* pointer, size_t* usable) GRANARY_NOEXCEPT;
+
 /* ---- Questions ---------------------------------------------------------------------------- */
 
 /* Bytes that may be used at `pointer`, at least as many as were asked for; 0 for a null pointer. */
@@ -179,6 +208,12 @@ GRANARY_API size_t granary_malloc_usable_size(const void* pointer) GRANARY_NOEXC
 /* 1 if granary handed out the memory that `pointer` points into, 0 otherwise. Takes any value,
  * dereferences nothing, takes no lock. */
 GRANARY_API int granary_owns(const void* pointer) GRANARY_NOEXCEPT;
+
+/* 1 if moving the region would help to give memory back: it is small, and its run is used no better
+ * than the others of its size on the average. Copy it to granary_mallocx(n,
+ * GRANARY_MALLOCX_TCACHE_NONE) and free it by granary_dallocx() with the same flag. 0 for anything
+ * else, also for what is not the start of a live region. */
+GRANARY_API int granary_get_defrag_hint(void* pointer) GRANARY_NOEXCEPT;
 
 /* ---- Control ------------------------------------------------------------------------------
  * Named values in jemalloc's spelling, see docs/mallctl.md. The result is 0 or an error number;

@@ -57,6 +57,11 @@ public:
     [[nodiscard]] void* allocate_one(unsigned size_class) noexcept;
     void deallocate_one(unsigned size_class, void* region) noexcept;
 
+    /// Returns how many it got; fewer than `count`: out of memory.
+    [[nodiscard]] size_t allocate_many(unsigned size_class, void** out, size_t count) noexcept;
+    /// See Bin.
+    [[nodiscard]] bool is_worth_moving(unsigned size_class, const void* region) noexcept;
+
     /// @param pages     1 .. kChunkPages; @param alignment in pages
     /// @param touched   see PageAllocator
     [[nodiscard]] void* allocate_large(size_t pages, size_t alignment,

@@ -82,6 +82,17 @@ void* ThreadState::refill_and_pop(unsigned size_class) noexcept {
     return filled->first()[count - 1];
 }
 
+size_t ThreadState::pop_many(unsigned size_class, void** out, size_t count) noexcept {
+    Magazine* magazine = current(size_class);
+    if (magazine == nullptr)
+        return 0;
+    void** top = tops[size_class].load(std::memory_order_relaxed);
+    const size_t taken = std::min(count, static_cast<size_t>(top - magazine->first()));
+    for (size_t i = 0; i < taken; ++i) out[i] = *--top;
+    tops[size_class].store(top, std::memory_order_relaxed);
+    return taken;
+}
+
 void ThreadState::push(unsigned size_class, void* region) noexcept {
     void** top = tops[size_class].load(std::memory_order_relaxed);
     if (GRANARY_UNLIKELY(top[-1] == region || top[-2] == region))

@@ -73,6 +73,8 @@ struct alignas(GRANARY_CACHE_LINE) ThreadState : detail::CacheView {
 
     /// Newest region of the class, refilling the magazine first if need be; nullptr: out of memory.
     [[nodiscard]] void* pop(unsigned size_class) noexcept;
+    /// Up to `count` regions that are cached, newest first; returns how many.
+    [[nodiscard]] size_t pop_many(unsigned size_class, void** out, size_t count) noexcept;
     /// An own region goes back; the magazine is parked first if it is full.
     void push(unsigned size_class, void* region) noexcept;
     /// A region of another arena goes into the outbox.
