@@ -17,10 +17,16 @@ namespace granary::core {
 
 namespace {
 
+/// A batch longer than this looks at the clock whatever the countdown says.
+constexpr size_t kMostCounted = 1000;
+
 /// Small regions of a request that no explicit cache serves.
 size_t take_small_batch(ThreadState& state, Arena& arena, unsigned size_class, bool by_cache,
                         void** out, size_t count) noexcept {
     size_t done = by_cache ? state.pop_many(size_class, out, count) : 0;
+    if (done == count)
+        return done;
+    tick(state);
     done += arena.allocate_many(size_class, out + done, count - done);
     if (GRANARY_UNLIKELY(done < count)) {
         reclaim(state);
@@ -58,7 +64,6 @@ size_t allocate_batch(size_t size, const Request& request, void** out, size_t co
         return done;
     }
     ThreadState& state = current_thread();
-    tick(state);
     Arena* arena =
         request.arena == kNoIndex ? arena_of(state) : live_arena(request.arena);
     if (arena == nullptr)
@@ -105,10 +110,13 @@ void deallocate_batch(void* const* pointers, size_t count) noexcept {
         // ORDER: release, as in deallocate().
         cache->tops[c].store(top + 1, std::memory_order_release);
     }
-    if (count != 0) {
-        ThreadState& state = current_thread();
-        tick(state);
-    }
+    // As for single frees: a look at the clock now and then. The empty cache is not written to.
+    detail::CacheView* const cache = detail::t_cache;
+    if (cache == &detail::kEmptyCache || count > kMostCounted)
+        return tick(current_thread());
+    cache->countdown -= static_cast<int32_t>(count);
+    if (cache->countdown < 0)
+        detail::tick_slow();
 }
 
 Utilization utilization_of(const void* pointer) noexcept {

@@ -170,10 +170,9 @@ bool ChunkSource::grow_span_locked(size_t bytes, size_t alignment) noexcept {
         return false;
     }
     // What is left of the old span stays usable, unless its pages cannot be had.
-    if (span_cursor_ < span_end_ &&
-        ops_->commit(ops_->self, base::pointer_at(span_cursor_), span_end_ - span_cursor_)) {
-        insert_locked(span_cursor_, (span_end_ - span_cursor_) >> kChunkShift, PageState::retained);
-    }
+    const size_t rest = span_end_ - span_cursor_;
+    if (rest != 0 && ops_->commit(ops_->self, base::pointer_at(span_cursor_), rest))
+        insert_locked(span_cursor_, rest >> kChunkShift, PageState::retained);
     span_cursor_ = aligned;
     span_end_ = aligned_end;
     if (lowest_ == 0 || aligned < lowest_)
