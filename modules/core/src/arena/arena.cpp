@@ -162,13 +162,13 @@ void* Arena::allocate_large(size_t pages, size_t alignment, TouchedPages* touche
         PageMap::set_large(extent, owner_key());
     }
     large_bytes_.fetch_add(extent->bytes, std::memory_order_relaxed);
-    large_live_.fetch_add(1, std::memory_order_relaxed);
+    count_made(extent->bytes);
     return base::pointer_at(extent->base);
 }
 
 void Arena::deallocate_large(Extent* extent) noexcept {
     large_bytes_.fetch_sub(extent->bytes, std::memory_order_relaxed);
-    large_live_.fetch_sub(1, std::memory_order_relaxed);
+    count_freed(extent->bytes);
     const bool fits = extent->bytes >> kPageShift <= LargeCache::kMostPages;
     if (!fits || !large_cache_.keep(extent))
         release_large(extent);
@@ -192,6 +192,10 @@ bool Arena::resize_large(Extent* extent, size_t pages) noexcept {
         large_bytes_.fetch_sub((old_pages - pages) << kPageShift, std::memory_order_relaxed);
         pages_.trim(extent, pages);
         PageMap::set_head(extent, owner_key(), detail::kLargeHead);
+    }
+    if (pages != old_pages) {
+        count_made(pages << kPageShift);
+        count_freed(old_pages << kPageShift);
     }
     return true;
 }
@@ -239,6 +243,12 @@ bool Arena::has_unpurged() noexcept {
             own->free_bytes(PageState::dirty) + own->free_bytes(PageState::muzzy) != 0);
 }
 
+bool Arena::fresh_blocks_get_written(uintptr_t base, size_t bytes) noexcept {
+    const uintptr_t last = last_fresh_.exchange(base, std::memory_order_relaxed);
+    const size_t last_bytes = last_fresh_bytes_.exchange(bytes, std::memory_order_relaxed);
+    return pages_.source().is_dense(last, last_bytes);
+}
+
 size_t Arena::purge() noexcept {
     if (!is_explicit())
         return purge_locked();
@@ -254,16 +264,17 @@ size_t Arena::purge_locked() noexcept {
     return bytes;
 }
 
-bool Arena::fresh_blocks_get_written(uintptr_t base, size_t bytes) noexcept {
-    const uintptr_t last = last_fresh_.exchange(base, std::memory_order_relaxed);
-    const size_t last_bytes = last_fresh_bytes_.exchange(bytes, std::memory_order_relaxed);
-    return pages_.source().is_dense(last, last_bytes);
-}
-
-void Arena::count_huge(int64_t blocks, int64_t bytes) noexcept {
-    // Two's complement: adding a negative number subtracts.
-    huge_live_.fetch_add(static_cast<size_t>(blocks), std::memory_order_relaxed);
-    huge_bytes_.fetch_add(static_cast<size_t>(bytes), std::memory_order_relaxed);
+void Arena::count_huge(size_t old_bytes, size_t new_bytes) noexcept {
+    if (new_bytes != 0) {
+        count_made(new_bytes);
+        huge_live_.fetch_add(1, std::memory_order_relaxed);
+        huge_bytes_.fetch_add(new_bytes, std::memory_order_relaxed);
+    }
+    if (old_bytes != 0) {
+        huge_live_.fetch_sub(1, std::memory_order_relaxed);
+        huge_bytes_.fetch_sub(old_bytes, std::memory_order_relaxed);
+        count_freed(old_bytes);
+    }
 }
 
 void Arena::check_invariants() noexcept {

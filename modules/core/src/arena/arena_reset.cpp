@@ -53,7 +53,10 @@ void Arena::drop_all() noexcept {
     }
     pages_.drop_all();
     large_bytes_.store(0, std::memory_order_relaxed);
-    large_live_.store(0, std::memory_order_relaxed);
+    // Huge blocks went before.
+    for (LargeCounts& counts : large_counts_) {
+        counts.freed.store(counts.made.load(std::memory_order_relaxed), std::memory_order_relaxed);
+    }
 }
 
 }  // namespace granary::core

@@ -31,8 +31,10 @@ struct BinCounts {
     size_t runs = 0;
     size_t nonfull_runs = 0;
     uint64_t runs_made = 0;
+    uint64_t regions_made = 0;  ///< ever taken; returned = made - taken
     uint64_t fills = 0;
     uint64_t flushes = 0;
+    LockSnapshot lock;
 };
 
 /// How well the run of a region is used, and its bin.
@@ -129,6 +131,7 @@ private:
     size_t taken_ = 0;
     size_t runs_ = 0;
     uint64_t runs_made_ = 0;
+    uint64_t regions_made_ = 0;
     uint64_t fills_ = 0;
     uint64_t flushes_ = 0;
     size_t questions_ = 0;  // is_worth_moving() until the average is taken anew

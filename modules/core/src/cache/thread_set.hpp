@@ -24,6 +24,7 @@
 #include <granary/base/intrusive_list.hpp>
 
 #include "cache/thread_state.hpp"
+#include "granary/core/control.hpp"
 #include "sync/mutex.hpp"
 
 namespace granary::core {
@@ -35,8 +36,12 @@ public:
     void bind(ChunkSource& source, MetadataHeap& metadata, MagazinePool& magazines,
               uint32_t arena_limit) noexcept;
 
-    /// Decay times that arenas made later start with; existing ones are changed too.
+    /// Decay times that arenas made later start with; existing ones are changed too, unless they
+    /// have their own.
     void set_decay(int64_t dirty_ms, int64_t muzzy_ms, uint64_t now_ns) noexcept;
+    /// Gives one arena a decay time of its own.
+    void set_arena_decay(Arena& arena, DecayKind kind, int64_t milliseconds,
+                         uint64_t now_ns) noexcept;
 
     /// A state for a new thread: idle, or fresh; nullptr: out of memory.
     [[nodiscard]] ThreadState* attach(uint64_t now_ns) noexcept;

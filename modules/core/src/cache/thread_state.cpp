@@ -63,6 +63,8 @@ void* ThreadState::pop(unsigned size_class) noexcept {
 }
 
 void* ThreadState::refill_and_pop(unsigned size_class) noexcept {
+    if (GRANARY_UNLIKELY(!caches(size_class)))
+        return arena->allocate_one(size_class);
     const Transition rewriting(transition, static_cast<uint8_t>(size_class + 1));
     Magazine* empty = current(size_class);
     if (empty == nullptr)
@@ -98,7 +100,7 @@ void ThreadState::push(unsigned size_class, void* region) noexcept {
     if (GRANARY_UNLIKELY(top[-1] == region || top[-2] == region))
         misuse::double_free(region, kSizeClasses[size_class].size);
     if (is_full(top)) {
-        if (!make_room(size_class)) {
+        if (!caches(size_class) || !make_room(size_class)) {
             arena->deallocate_one(size_class, region);
             return;
         }
@@ -122,6 +124,13 @@ bool ThreadState::make_room(unsigned size_class) noexcept {
     empty->dedicate(arena->index(), size_class);
     install(size_class, empty, 0);
     return true;
+}
+
+void ThreadState::set_cached(unsigned first, unsigned last, bool cached) noexcept {
+    for (unsigned c = first; c <= last; ++c) {
+        const uint64_t bit = uint64_t{1} << c;
+        uncached = cached ? uncached & ~bit : uncached | bit;
+    }
 }
 
 Magazine* ThreadState::take_current(unsigned size_class) noexcept {

@@ -55,6 +55,10 @@ struct alignas(GRANARY_CACHE_LINE) ThreadState : detail::CacheView {
     std::atomic<uint64_t> allocated{0};
     std::atomic<uint64_t> deallocated{0};
     uint64_t next_large_age_ns = 0;
+    int64_t peak_base = 0;     ///< allocated - deallocated at the last reset
+    int64_t peak = 0;          ///< most of allocated - deallocated since then
+    uint64_t uncached = 0;     ///< bit per class whose regions go to and from the arena one by one
+    size_t cache_max = kSmallMax;  ///< largest class that is cached, bytes
     base::ListLink all_link;
     base::ListLink idle_link;
 
@@ -93,6 +97,12 @@ struct alignas(GRANARY_CACHE_LINE) ThreadState : detail::CacheView {
     void release_large() noexcept;
     /// Lets go of the large regions that are kept, once in a while.
     void age_large(uint64_t now_ns) noexcept;
+
+    /// Caches classes first .. last, or no longer; the cache must be empty.
+    void set_cached(unsigned first, unsigned last, bool cached) noexcept;
+    [[nodiscard]] bool caches(unsigned size_class) const noexcept {
+        return (uncached >> size_class & 1) == 0;
+    }
 
     /// Posts the whole outbox.
     void post_all() noexcept;

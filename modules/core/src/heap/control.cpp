@@ -68,8 +68,6 @@ bool flush_thread_cache() noexcept {
     return true;
 }
 
-namespace {
-
 ThreadState* counting_thread() noexcept {
     ThreadState& state = current_thread();
     if (state.arena == nullptr)
@@ -80,6 +78,8 @@ ThreadState* counting_thread() noexcept {
     }
     return &state;
 }
+
+namespace {
 
 uint64_t* address_of_counter(std::atomic<uint64_t>& counter) noexcept {
     static_assert(sizeof(std::atomic<uint64_t>) == sizeof(uint64_t) &&
@@ -129,6 +129,19 @@ void set_default_dirty_decay_ms(int64_t ms) noexcept {
 void set_default_muzzy_decay_ms(int64_t ms) noexcept {
     g_heap.muzzy_decay_ms.store(ms, std::memory_order_relaxed);
     g_heap.threads.set_default_decay(dirty_decay_ms(), ms);
+}
+
+const size_t* arena_active_pages(unsigned index) noexcept {
+    if (index >= g_heap.threads.arena_count())
+        return nullptr;
+    static_assert(sizeof(std::atomic<size_t>) == sizeof(size_t) &&
+                  std::atomic<size_t>::is_always_lock_free);
+    // SAFETY: as for the counters of threads.
+    return reinterpret_cast<const size_t*>(&arena_at(index)->pages().used_pages_counter());
+}
+
+void* allocate_metadata(size_t size, size_t alignment) noexcept {
+    return g_heap.metadata.allocate(size, alignment);
 }
 
 int64_t maintain() noexcept {

@@ -146,12 +146,13 @@ bool read_decay(unsigned index, int64_t& dirty_ms, int64_t& muzzy_ms) noexcept {
     return true;
 }
 
-void set_decay(unsigned index, int64_t dirty_ms, int64_t muzzy_ms) noexcept {
-    Arena& arena = *arena_at(index);
+void set_decay(Arena& arena, DecayKind kind, int64_t ms) noexcept {
     const uint64_t now = os::coarse_now_ns();
-    arena.pages().set_decay(dirty_ms, muzzy_ms, now);
-    if (ChunkSource* own = arena.own_source())
-        own->set_decay(dirty_ms, muzzy_ms, now);
+    g_heap.threads.set_arena_decay(arena, kind, ms, now);
+    if (ChunkSource* own = arena.own_source()) {
+        const PageCounts both = arena.pages().counts();
+        own->set_decay(both.dirty_decay_ms, both.muzzy_decay_ms, now);
+    }
 }
 
 }  // namespace
@@ -169,20 +170,18 @@ int64_t arena_muzzy_decay_ms(unsigned index) noexcept {
 }
 
 bool set_arena_dirty_decay_ms(unsigned index, int64_t ms) noexcept {
-    int64_t dirty = 0;
-    int64_t muzzy = 0;
-    if (!read_decay(index, dirty, muzzy))
+    Arena* arena = live_arena(index);
+    if (arena == nullptr)
         return false;
-    set_decay(index, ms, muzzy);
+    set_decay(*arena, DecayKind::dirty, ms);
     return true;
 }
 
 bool set_arena_muzzy_decay_ms(unsigned index, int64_t ms) noexcept {
-    int64_t dirty = 0;
-    int64_t muzzy = 0;
-    if (!read_decay(index, dirty, muzzy))
+    Arena* arena = live_arena(index);
+    if (arena == nullptr)
         return false;
-    set_decay(index, dirty, ms);
+    set_decay(*arena, DecayKind::muzzy, ms);
     return true;
 }
 

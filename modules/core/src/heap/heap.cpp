@@ -34,6 +34,7 @@ void count_allocated(ThreadState& state, size_t bytes) noexcept {
     // Single writer: a load and a store, so that other threads may read.
     state.allocated.store(state.allocated.load(std::memory_order_relaxed) + bytes,
                           std::memory_order_relaxed);
+    raise_peak(state);
 }
 
 void count_deallocated(ThreadState& state, size_t bytes) noexcept {

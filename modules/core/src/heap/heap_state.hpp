@@ -38,6 +38,15 @@ using detail::kLargeMaxPages;
 [[nodiscard]] ThreadState& current_thread() noexcept;
 /// The same, without attaching: nullptr if the thread has none of its own.
 [[nodiscard]] ThreadState* attached_thread() noexcept;
+/// In counting mode, after an allocation.
+inline void raise_peak(ThreadState& state) noexcept {
+    const auto net = static_cast<int64_t>(state.allocated.load(std::memory_order_relaxed) -
+                                          state.deallocated.load(std::memory_order_relaxed));
+    if (net > state.peak)
+        state.peak = net;
+}
+/// The calling thread's state, from now on in the counting mode; nullptr if it cannot be attached.
+[[nodiscard]] ThreadState* counting_thread() noexcept;
 /// Until restore_thread(), the calling thread's calls are served by the first arena's locked paths,
 /// whatever state its own cache is in (H1 of extent_hooks.cpp). False if they are already.
 [[nodiscard]] bool divert_thread(ThreadState*& saved) noexcept;

@@ -21,6 +21,7 @@
 #include <granary/base/bitmap.hpp>
 #include <granary/os/pages.hpp>
 
+#include "granary/core/snapshot.hpp"
 #include "meta/extent.hpp"
 #include "meta/extent_pool.hpp"
 #include "meta/metadata_heap.hpp"
@@ -96,6 +97,10 @@ public:
     /// Bytes free in one state; `retained` includes address space not used yet.
     [[nodiscard]] size_t free_bytes(PageState state) noexcept;
     void read_purge_counters(PurgeCounters& dirty, PurgeCounters& muzzy) noexcept;
+    /// Sorts the free ranges by their length, and adds them to `out`.
+    void add_rows(PageRowsSnapshot& out) noexcept;
+    /// Extent descriptors: unused, and ever made.
+    void count_extents(size_t& spare, size_t& made) noexcept;
 
     [[nodiscard]] const os::PageOps& ops() const noexcept { return *ops_; }
     void check_invariants() noexcept;

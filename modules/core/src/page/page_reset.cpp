@@ -41,7 +41,7 @@ void PageAllocator::drop_all() noexcept {
             chunk->link = {};
             dropped.push_front(*chunk);
             --chunks_;
-            used_pages_ -= chunk->used.count();
+            count_used(0 - chunk->used.count());
         }
     };
     for (ChunkList& bucket : buckets_) drop(bucket);
