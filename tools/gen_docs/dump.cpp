@@ -14,6 +14,7 @@
 #include "conf_foreign.hpp"
 #include "heap/heap_state.hpp"
 #include "sync/lock_rank.hpp"
+#include "tree.hpp"
 
 // core asks its embedder for options; the heap is never started here.
 granary::core::HeapOptions granary::core::load_startup_options() noexcept { return {}; }
@@ -77,6 +78,7 @@ void print_constants() {
     object.number("magazine_slots", core::kMagazineSlots);
     object.number("magazine_bytes", core::kMagazineBytes);
     object.number("all_arenas", static_cast<long long>(ctl::kAllArenas));
+    object.number("destroyed_arenas", static_cast<long long>(ctl::kDestroyedArenas));
 }
 
 void print_size_classes() {
@@ -132,6 +134,15 @@ void print_nodes() {
     }
 }
 
+void print_word_lists() {
+    Object array('[');
+    for (const ctl::WordList& list : ctl::kWordLists) {
+        array.name("");
+        Object row('{');
+        row.text("component", list.component).text("words", list.words);
+    }
+}
+
 }  // namespace
 
 int main() {
@@ -149,6 +160,8 @@ int main() {
         print_foreign_options();
         tables.name("nodes");
         print_nodes();
+        tables.name("word_lists");
+        print_word_lists();
     }
     std::putchar('\n');
     return 0;

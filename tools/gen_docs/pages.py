@@ -92,8 +92,14 @@ def mallctl(tables: dict) -> dict[str, str]:
             [f"`{row['name']}`", f"`{row['type']}`", row["access"], row["doc"]])
     sections = [f"## {title}\n\n" + markdown_table("name|type|access|meaning", rows)
                 for title, rows in groups.items()]
+    lists = [textwrap.fill(f"* **`{row['component']}`** is one of "
+                           + ", ".join(f"`{word}`" for word in row["words"].split("|")) + ".",
+                           width=100, subsequent_indent="  ", break_on_hyphens=False)
+             for row in tables["word_lists"]]
     return {"count": str(len(tables["nodes"])),
             "all_arenas": str(tables["constants"]["all_arenas"]),
+            "destroyed_arenas": str(tables["constants"]["destroyed_arenas"]),
+            "word_lists": "\n".join(lists),
             "tables": "\n\n".join(sections)}
 
 

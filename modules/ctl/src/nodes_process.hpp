@@ -3,6 +3,7 @@
 // nodes_process.hpp — nodes about the build, the start-up choices and the process as a whole.
 #pragma once
 
+#include <atomic>
 #include <cerrno>
 
 #include <granary/base/build_config.hpp>
@@ -40,6 +41,22 @@ inline int set_background_thread(const Path& /*path*/, const Value& in) noexcept
     if (wanted == core::background_thread_enabled())
         return 0;
     return core::set_background_thread(wanted) ? 0 : EFAULT;
+}
+
+inline constexpr size_t kMostBackgroundThreads = 4;
+inline constinit std::atomic<size_t> g_max_background_threads{kMostBackgroundThreads};
+
+inline int get_max_background_threads(const Path& /*path*/, Value& out) noexcept {
+    out.put(g_max_background_threads.load(std::memory_order_relaxed));
+    return 0;
+}
+
+inline int set_max_background_threads(const Path& /*path*/, const Value& in) noexcept {
+    const auto wanted = in.as<size_t>();
+    if (wanted == 0 || wanted > kMostBackgroundThreads)
+        return EINVAL;
+    g_max_background_threads.store(wanted, std::memory_order_relaxed);
+    return 0;
 }
 
 /// A fact that was settled when this library was built.
@@ -81,6 +98,9 @@ inline constexpr Node kProcessNodes[] = {
      nodes::set_epoch},
     {"background_thread", Type::boolean, Access::read_write, "the purging thread, on or off",
      nodes::get_background_thread, nodes::set_background_thread},
+    {"max_background_threads", Type::size, Access::read_write,
+     "remembered, 1 to 4: granary needs one for all arenas", nodes::get_max_background_threads,
+     nodes::set_max_background_threads},
 
     {"config.cache_oblivious", Type::boolean, Access::read, "random offsets of large regions",
      nodes::fact<false>},
@@ -90,7 +110,14 @@ inline constexpr Node kProcessNodes[] = {
     {"config.lazy_lock", Type::boolean, Access::read, "locks only once there are threads",
      nodes::fact<false>},
     {"config.malloc_conf", Type::text, Access::read, "option text of the build", nodes::no_text},
+    {"config.opt_safety_checks", Type::boolean, Access::read,
+     "true: bad and double frees are always looked for", nodes::fact<true>},
     {"config.prof", Type::boolean, Access::read, "heap profiling", nodes::fact<false>},
+    {"config.prof_libgcc", Type::boolean, Access::read, "backtraces by libgcc", nodes::fact<false>},
+    {"config.prof_libunwind", Type::boolean, Access::read, "backtraces by libunwind",
+     nodes::fact<false>},
+    {"config.prof_frameptr", Type::boolean, Access::read, "backtraces by frame pointers",
+     nodes::fact<false>},
     {"config.stats", Type::boolean, Access::read, "statistics", nodes::fact<true>},
     {"config.utrace", Type::boolean, Access::read, "utrace(2) records", nodes::fact<false>},
     {"config.xmalloc", Type::boolean, Access::read, "abort when out of memory", nodes::fact<false>},

@@ -4,6 +4,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <set>
 #include <string>
 
 #include <gtest/gtest.h>
@@ -22,7 +23,7 @@ protected:
     void SetUp() override {
         tests::reset_fake_core(3);
         refresh();
-        fake_core().heap_snapshots = 0;
+        fake_core().snapshots = 0;
     }
 
     static void refresh() {
@@ -49,13 +50,9 @@ protected:
     }
 
     /// A path with every index filled in.
-    static std::string concrete(std::string_view pattern) {
-        std::string name(pattern);
-        for (const char* index : {"<arena>", "<bin>"}) {
-            const size_t at = name.find(index);
-            if (at != std::string::npos)
-                name.replace(at, std::strlen(index), "0");
-        }
+    static std::string concrete(std::string name) {
+        for (size_t at = name.find('<'); at != std::string::npos; at = name.find('<'))
+            name.replace(at, name.find('>') + 1 - at, "0");
         return name;
     }
 };
@@ -177,16 +174,267 @@ TEST_F(Ctl, StatisticsChangeOnlyWithTheEpoch) {
     EXPECT_EQ(get<size_t>("stats.arenas.1.pactive"), 5U);
 }
 
-TEST_F(Ctl, OneEpochTakesOneSnapshot) {
+TEST_F(Ctl, OneEpochTakesOneSnapshotOfEverything) {
     refresh();
     static_cast<void>(get<size_t>("stats.allocated"));
     static_cast<void>(get<size_t>("stats.mapped"));
     static_cast<void>(get<size_t>("stats.arenas.4096.pdirty"));
-    EXPECT_EQ(fake_core().heap_snapshots, 1);
-    EXPECT_EQ(fake_core().arena_snapshots, 0);
     static_cast<void>(get<size_t>("stats.arenas.2.pdirty"));
+    static_cast<void>(get<size_t>("stats.arenas.1.bins.3.curregs"));
     static_cast<void>(get<size_t>("stats.arenas.2.bins.3.curregs"));
-    EXPECT_EQ(fake_core().arena_snapshots, 1);
+    static_cast<void>(get<uint64_t>("stats.mutexes.ctl.num_ops"));
+    EXPECT_EQ(fake_core().snapshots, 1);
+}
+
+TEST_F(Ctl, RowsOfUnusedPagesAreTakenWhenFirstAskedFor) {
+    refresh();
+    EXPECT_EQ(fake_core().row_walks, 0);
+    EXPECT_EQ(get<size_t>("stats.arenas.2.extents.3.ndirty"), 3U);
+    EXPECT_EQ(get<size_t>("stats.arenas.2.extents.4.ndirty"), 0U);
+    EXPECT_EQ(fake_core().row_walks, 1);
+    EXPECT_EQ(get<size_t>("stats.arenas.4096.extents.3.ndirty"), 4U);
+    EXPECT_EQ(fake_core().row_walks, 2);
+    refresh();
+    EXPECT_EQ(get<size_t>("stats.arenas.4096.extents.3.ndirty"), 4U);
+    EXPECT_EQ(fake_core().row_walks, 3);
+}
+
+TEST_F(Ctl, AnArenaMadeSinceTheEpochHasNothingYet) {
+    fake_core().arenas[1].threads = 7;
+    fake_core().arenas.resize(5);
+    fake_core().arenas[4].threads = 9;
+    EXPECT_EQ(get<unsigned>("stats.arenas.4.nthreads"), 0U);
+    refresh();
+    EXPECT_EQ(get<unsigned>("stats.arenas.4.nthreads"), 9U);
+    EXPECT_EQ(get<unsigned>("stats.arenas.1.nthreads"), 7U);
+}
+
+TEST_F(Ctl, LocksAnswerTheirCountersAndCanBeReset) {
+    fake_core().locks.background = {11, 12, 13, 14, 15, 16};
+    fake_core().arenas[1].bins[2].lock = {1, 2, 3, 4, 5, 6};
+    fake_core().arenas[1].page_lock.acquired = 77;
+    refresh();
+    const std::string name = "stats.mutexes.background_thread.";
+    EXPECT_EQ(get<uint64_t>(name + "num_ops"), 11U);
+    EXPECT_EQ(get<uint64_t>(name + "num_wait"), 12U);
+    EXPECT_EQ(get<uint64_t>(name + "num_spin_acq"), 13U);
+    EXPECT_EQ(get<uint64_t>(name + "num_owner_switch"), 0U);
+    EXPECT_EQ(get<uint64_t>(name + "total_wait_time"), 14U);
+    EXPECT_EQ(get<uint64_t>(name + "max_wait_time"), 15U);
+    EXPECT_EQ(get<uint32_t>(name + "max_num_thds"), 16U);
+    EXPECT_EQ(get<uint64_t>("stats.arenas.1.bins.2.mutex.num_wait"), 2U);
+    EXPECT_EQ(get<uint32_t>("stats.arenas.1.bins.2.mutex.max_num_thds"), 6U);
+    EXPECT_EQ(get<uint64_t>("stats.arenas.1.mutexes.extents_dirty.num_ops"), 77U);
+    EXPECT_EQ(get<uint64_t>("stats.arenas.1.mutexes.large.num_ops"), 0U);
+    EXPECT_GT(get<uint64_t>("stats.mutexes.ctl.num_ops"), 0U);
+    EXPECT_EQ(act("stats.mutexes.reset"), 0);
+    refresh();
+    EXPECT_EQ(get<uint64_t>(name + "num_ops"), 0U);
+}
+
+TEST_F(Ctl, LargeClassesAnswerTheirCounts) {
+    fake_core().arenas[0].large_classes[5] = {10, 4, 0};
+    refresh();
+    EXPECT_EQ(get<uint64_t>("stats.arenas.0.lextents.5.nmalloc"), 10U);
+    EXPECT_EQ(get<uint64_t>("stats.arenas.0.lextents.5.nrequests"), 10U);
+    EXPECT_EQ(get<uint64_t>("stats.arenas.0.lextents.5.ndalloc"), 4U);
+    EXPECT_EQ(get<size_t>("stats.arenas.0.lextents.5.curlextents"), 6U);
+    EXPECT_EQ(get<uint64_t>("stats.arenas.0.large.nfills"), 10U);
+    EXPECT_EQ(get<size_t>("arenas.lextent.0.size"), 40U * 1024);
+    EXPECT_EQ(get<size_t>("arenas.lextent.190.size"), size_t{7} << 60);
+}
+
+TEST_F(Ctl, ADecayTimeOfOneArenaIsItsOwn) {
+    EXPECT_EQ(set<int64_t>("arena.1.dirty_decay_ms", 5), 0);
+    EXPECT_EQ(get<int64_t>("arena.1.dirty_decay_ms"), 5);
+    EXPECT_EQ(get<int64_t>("arena.0.dirty_decay_ms"), 0);
+    EXPECT_EQ(set<int64_t>("arena.1.muzzy_decay_ms", -2), EFAULT);
+    EXPECT_EQ(set<int64_t>("arena.4096.muzzy_decay_ms", 1), EFAULT);
+    EXPECT_EQ(set<int64_t>("arena.9.muzzy_decay_ms", 1), ENOENT);
+}
+
+TEST_F(Ctl, DssIsDisabledAndStaysSo) {
+    EXPECT_STREQ(get<const char*>("arena.0.dss"), "disabled");
+    EXPECT_EQ(set<const char*>("arena.0.dss", "disabled"), 0);
+    EXPECT_EQ(set<const char*>("arena.0.dss", "primary"), EFAULT);
+    EXPECT_EQ(set<const char*>("arena.0.dss", "elsewhere"), EINVAL);
+    EXPECT_EQ(set<const char*>("arena.0.dss", nullptr), EINVAL);
+}
+
+TEST_F(Ctl, ProfilingAnswersAsInABuildWithoutIt) {
+    for (const char* name : {"prof.active", "prof.dump", "prof.interval", "thread.prof.name",
+                             "prof.stats.bins.0.live", "experimental.hooks.prof_sample"}) {
+        EXPECT_EQ(act(name), ENOENT) << name;
+    }
+    EXPECT_EQ(set("prof.active", false), 0);
+    EXPECT_EQ(set("prof.active", true), ENOENT);
+    EXPECT_EQ(set<uint32_t>("prof.active", 0), EINVAL);
+}
+
+TEST_F(Ctl, ThreadsChooseWhatTheyCache) {
+    EXPECT_TRUE(get<bool>("thread.tcache.enabled"));
+    EXPECT_EQ(set("thread.tcache.enabled", false), 0);
+    EXPECT_FALSE(get<bool>("thread.tcache.enabled"));
+    EXPECT_EQ(set<size_t>("thread.tcache.max", 4096), 0);
+    EXPECT_EQ(get<size_t>("thread.tcache.max"), 4096U);
+    const auto slots = [](size_t bytes, int expected) {
+        size_t value = 0;
+        size_t length = sizeof value;
+        EXPECT_EQ(control("thread.tcache.ncached_max.read_sizeclass", &value, &length, &bytes,
+                          sizeof bytes),
+                  expected);
+        return value;
+    };
+    const char* const name = "thread.tcache.ncached_max.write";
+    EXPECT_GT(slots(100, 0), 0U);
+    EXPECT_EQ(set<const char*>(name, "64-128:0|1000-2000:5"), 0);
+    EXPECT_EQ(slots(100, 0), 0U);
+    EXPECT_EQ(slots(129, 0), core::kSizeClasses[core::small_class(129)].magazine_capacity);
+    EXPECT_EQ(slots(core::kSmallMax + 1, EINVAL), 0U);
+    for (const char* bad : {"", "8", "8-16", "8-16:", "16-8:1", "8-16:1|", "8-16:1,8-16:2",
+                            "a-b:1", "8-99999:1", "99999999999999999999-1:1"}) {
+        EXPECT_EQ(set<const char*>(name, bad), EINVAL) << bad;
+    }
+    EXPECT_EQ(set<const char*>(name, nullptr), EINVAL);
+}
+
+TEST_F(Ctl, ThePeakIsReadAndReset) {
+    fake_core().peak = 99;
+    EXPECT_EQ(get<uint64_t>("thread.peak.read"), 99U);
+    EXPECT_EQ(act("thread.peak.reset"), 0);
+    EXPECT_EQ(get<uint64_t>("thread.peak.read"), 0U);
+}
+
+TEST_F(Ctl, AWriteOnlyNodeGivesNothing) {
+    const char* const name = "experimental.hooks.safety_check_abort";
+    core::MisuseHook hook = [](const char*) {};
+    size_t length = sizeof hook;
+    EXPECT_EQ(control(name, &hook, &length, &hook, sizeof hook), EPERM);
+    EXPECT_EQ(control(name, nullptr, nullptr, nullptr, 0), EINVAL);
+    EXPECT_EQ(control(name, nullptr, nullptr, &hook, 4), EINVAL);
+    EXPECT_EQ(fake_core().misuse_hook, nullptr);
+    EXPECT_EQ(set(name, hook), 0);
+    EXPECT_EQ(fake_core().misuse_hook, hook);
+}
+
+TEST_F(Ctl, ArenasAreMadeOnlyIfTheirIndexCanBeTold) {
+    unsigned index = 99;
+    size_t length = 4;
+    EXPECT_EQ(control("arenas.create", &index, &length, nullptr, 0), 0);
+    EXPECT_EQ(index, 3U);
+    length = 8;
+    uint64_t wide = 0;
+    EXPECT_EQ(control("arenas.create", &wide, &length, nullptr, 0), EINVAL);
+    EXPECT_EQ(length, 0U);
+    EXPECT_EQ(control("arenas.create", nullptr, nullptr, nullptr, 0), EINVAL);
+    EXPECT_EQ(fake_core().arenas.size(), 4U);
+    core::ExtentHooks hooks{};
+    core::ExtentHooks* pointer = &hooks;
+    length = 4;
+    EXPECT_EQ(control("arenas.create", &index, &length, &pointer, 4), EINVAL);
+    EXPECT_EQ(control("arenas.create", &index, &length, &pointer, sizeof pointer), 0);
+    EXPECT_EQ(fake_core().hooks, &hooks);
+    struct {
+        core::ExtentHooks* hooks;
+        bool metadata;
+    } both{nullptr, true};
+    EXPECT_EQ(control("experimental.arenas_create_ext", &index, &length, &both, sizeof both), 0);
+    EXPECT_EQ(fake_core().hooks, nullptr);
+    EXPECT_EQ(control("experimental.arenas_create_ext", &index, &length, &both, 8), EINVAL);
+    fake_core().has_metadata = false;
+    EXPECT_EQ(control("arenas.create", &index, &length, nullptr, 0), EAGAIN);
+}
+
+TEST_F(Ctl, ADestroyedArenaLeavesItsCountsAndNothingElse) {
+    fake_core().arenas[1].dirty_purged = 7;
+    fake_core().arenas[1].bins[4].regions_made = 30;
+    fake_core().arenas[1].bins[4].regions_returned = 10;
+    refresh();
+    EXPECT_EQ(act("arena.0.destroy"), EFAULT);
+    EXPECT_EQ(act("stats.arenas.4097.pactive"), ENOENT);
+    EXPECT_FALSE(get<bool>("arena.4097.initialized"));
+    EXPECT_EQ(act("arena.1.destroy"), 0);
+    EXPECT_EQ(get<uint64_t>("stats.arenas.4097.dirty_purged"), 7U);
+    EXPECT_EQ(get<uint64_t>("stats.arenas.4097.bins.4.nmalloc"), 30U);
+    EXPECT_EQ(get<uint64_t>("stats.arenas.4097.bins.4.ndalloc"), 30U);
+    EXPECT_EQ(get<size_t>("stats.arenas.4097.pactive"), 0U);
+    EXPECT_TRUE(get<bool>("arena.4097.initialized"));
+    EXPECT_EQ(act("stats.arenas.1.pactive"), ENOENT);
+    EXPECT_FALSE(get<bool>("arena.1.initialized"));
+    EXPECT_EQ(act("arena.1.reset"), EFAULT);
+    EXPECT_EQ(act("arena.4097.purge"), EFAULT);
+}
+
+TEST_F(Ctl, AnArenasNameIsReadIntoTheCallersText) {
+    char text[core::kArenaNameSize] = {};
+    char* pointer = text;
+    size_t length = sizeof pointer;
+    EXPECT_EQ(control("arena.1.name", &pointer, &length, nullptr, 0), 0);
+    EXPECT_STREQ(text, "auto_1");
+    const char* fresh = "pages";
+    EXPECT_EQ(control("arena.1.name", &pointer, &length, &fresh, sizeof fresh), 0);
+    EXPECT_STREQ(text, "auto_1");
+    EXPECT_EQ(control("arena.1.name", &pointer, &length, nullptr, 0), 0);
+    EXPECT_STREQ(text, "pages");
+    EXPECT_EQ(control("arena.4096.name", &pointer, &length, nullptr, 0), EINVAL);
+    EXPECT_EQ(set<const char*>("arena.1.name", nullptr), EINVAL);
+    length = 4;
+    EXPECT_EQ(control("arena.1.name", &pointer, &length, nullptr, 0), EINVAL);
+}
+
+TEST_F(Ctl, ThreadsMoveAndPointersAreLookedUp) {
+    EXPECT_EQ(get<unsigned>("thread.arena"), 0U);
+    EXPECT_EQ(set<unsigned>("thread.arena", 2), 0);
+    EXPECT_EQ(get<unsigned>("thread.arena"), 2U);
+    EXPECT_EQ(set<unsigned>("thread.arena", 50), EFAULT);
+    const void* known = &fake_core();
+    const void* foreign = this;
+    unsigned index = 99;
+    size_t length = sizeof index;
+    EXPECT_EQ(control("arenas.lookup", &index, &length, &known, sizeof known), 0);
+    EXPECT_EQ(index, 1U);
+    EXPECT_EQ(control("arenas.lookup", &index, &length, &foreign, sizeof foreign), EINVAL);
+    EXPECT_EQ(control("arenas.lookup", &index, &length, nullptr, 0), EINVAL);
+    EXPECT_EQ(control("arenas.lookup", &index, &length, &known, 4), EINVAL);
+}
+
+TEST_F(Ctl, ThreadCachesAreMadeFlushedAndDestroyed) {
+    EXPECT_EQ(get<unsigned>("tcache.create"), 5U);
+    EXPECT_EQ(set<unsigned>("tcache.create", 1), EPERM);
+    EXPECT_EQ(set<unsigned>("tcache.flush", 5), 0);
+    EXPECT_EQ(set<unsigned>("tcache.flush", 6), EFAULT);
+    EXPECT_EQ(set<unsigned>("tcache.destroy", 5), 0);
+    EXPECT_EQ(set<uint64_t>("tcache.destroy", 5), EINVAL);
+}
+
+TEST_F(Ctl, HooksAreReadAndExchanged) {
+    core::ExtentHooks hooks{};
+    EXPECT_NE(get<core::ExtentHooks*>("arena.1.extent_hooks"), nullptr);
+    EXPECT_EQ(set("arena.1.extent_hooks", &hooks), 0);
+    EXPECT_EQ(get<core::ExtentHooks*>("arena.1.extent_hooks"), &hooks);
+    EXPECT_EQ(set<core::ExtentHooks*>("arena.1.extent_hooks", nullptr), EFAULT);
+    EXPECT_EQ(set("arena.4096.extent_hooks", &hooks), EFAULT);
+}
+
+TEST_F(Ctl, EveryNameIsListedOnceAndUnderstood) {
+    std::set<std::string> names;
+    visit_names(
+        [](void* out, const char* name, const NodeInfo&) {
+            EXPECT_TRUE(static_cast<std::set<std::string>*>(out)->insert(name).second) << name;
+            return true;
+        },
+        &names);
+    EXPECT_GT(names.size(), 350U);
+    EXPECT_EQ(names.count("stats.mutexes.ctl.max_wait_time"), 1U);
+    for (const std::string& name : names) {
+        std::array<size_t, kMaxDepth> mib{};
+        size_t depth = mib.size();
+        EXPECT_EQ(name_to_mib(concrete(name).c_str(), mib.data(), &depth), 0) << name;
+    }
+    int seen = 0;
+    visit_names([](void* out, const char*, const NodeInfo&) { return ++*static_cast<int*>(out) < 3; },
+                &seen);
+    EXPECT_EQ(seen, 3);
 }
 
 TEST_F(Ctl, AllArenasTogetherCountHugeBlocksAsLarge) {
@@ -199,13 +447,16 @@ TEST_F(Ctl, AllArenasTogetherCountHugeBlocksAsLarge) {
 }
 
 TEST_F(Ctl, BinsOfAnArenaAnswerTheirOwnClass) {
-    fake_core().arenas[2].bins[7] = {.live_regions = 1,
-                                     .cached_regions = 2,
-                                     .runs = 3,
-                                     .nonfull_runs = 4,
-                                     .runs_made = 5,
-                                     .fills = 6,
-                                     .flushes = 7};
+    core::BinSnapshot& bin = fake_core().arenas[2].bins[7];
+    bin.live_regions = 1;
+    bin.cached_regions = 2;
+    bin.runs = 3;
+    bin.nonfull_runs = 4;
+    bin.runs_made = 5;
+    bin.fills = 6;
+    bin.flushes = 7;
+    bin.regions_made = 8;
+    bin.regions_returned = 5;
     refresh();
     EXPECT_EQ(get<size_t>("stats.arenas.2.bins.7.curregs"), 1U);
     EXPECT_EQ(get<size_t>("stats.arenas.2.bins.7.curslabs"), 3U);
@@ -213,6 +464,11 @@ TEST_F(Ctl, BinsOfAnArenaAnswerTheirOwnClass) {
     EXPECT_EQ(get<uint64_t>("stats.arenas.2.bins.7.nslabs"), 5U);
     EXPECT_EQ(get<uint64_t>("stats.arenas.2.bins.7.nfills"), 6U);
     EXPECT_EQ(get<uint64_t>("stats.arenas.2.bins.7.nflushes"), 7U);
+    EXPECT_EQ(get<uint64_t>("stats.arenas.2.bins.7.nmalloc"), 8U);
+    EXPECT_EQ(get<uint64_t>("stats.arenas.2.bins.7.nrequests"), 8U);
+    EXPECT_EQ(get<uint64_t>("stats.arenas.2.bins.7.ndalloc"), 5U);
+    EXPECT_EQ(get<size_t>("stats.arenas.2.bins.7.cached"), 2U);
+    EXPECT_EQ(get<uint64_t>("stats.arenas.2.small.nmalloc"), 8U);
     EXPECT_EQ(get<size_t>("stats.arenas.2.bins.6.curregs"), 0U);
     EXPECT_EQ(get<size_t>("stats.arenas.1.bins.7.curregs"), 0U);
 }
@@ -297,34 +553,33 @@ TEST_F(Ctl, EveryOptionHasItsNode) {
     }
 }
 
-TEST_F(Ctl, EveryReadableNodeAnswersItsTypeByNameAndByMib) {
-    ASSERT_GT(node_count(), 60U);
+TEST_F(Ctl, EveryReadableNameAnswersItsTypeByNameAndByMib) {
     size_t readable = 0;
-    for (size_t n = 0; n < node_count(); ++n) {
-        const NodeInfo info = node_info(n);
-        const std::string name = concrete(info.name);
-        EXPECT_FALSE(info.doc.empty()) << name;
-        std::array<size_t, kMaxDepth> mib{};
-        size_t depth = mib.size();
-        ASSERT_EQ(name_to_mib(name.c_str(), mib.data(), &depth), 0) << name;
-        if (info.access == "void")
-            continue;
-        ++readable;
-        const size_t expected = info.type == "bool"                                  ? 1
-                                : info.type == "unsigned" || info.type == "uint32_t" ? 4
-                                                                                     : 8;
-        std::array<unsigned char, 8> by_name{};
-        std::array<unsigned char, 8> by_mib{};
-        size_t length = expected;
-        EXPECT_EQ(control(name.c_str(), by_name.data(), &length, nullptr, 0), 0) << name;
-        EXPECT_EQ(control_by_mib(mib.data(), depth, by_mib.data(), &length, nullptr, 0), 0) << name;
-        EXPECT_EQ(length, expected) << name;
-        EXPECT_EQ(by_name, by_mib) << name;
-        if (info.access == "r") {
+    visit_names(
+        [](void* out, const char* pattern, const NodeInfo& info) {
+            const std::string name = concrete(pattern);
+            EXPECT_FALSE(info.doc.empty()) << name;
+            if (info.access != "r" || info.doc.find("absent:") == 0)
+                return true;
+            ++*static_cast<size_t*>(out);
+            std::array<size_t, kMaxDepth> mib{};
+            size_t depth = mib.size();
+            EXPECT_EQ(name_to_mib(name.c_str(), mib.data(), &depth), 0) << name;
+            const size_t expected = info.type == "bool"                                  ? 1
+                                    : info.type == "unsigned" || info.type == "uint32_t" ? 4
+                                                                                         : 8;
+            std::array<unsigned char, 8> by_name{};
+            std::array<unsigned char, 8> by_mib{};
+            size_t length = expected;
+            EXPECT_EQ(control(name.c_str(), by_name.data(), &length, nullptr, 0), 0) << name;
+            EXPECT_EQ(control_by_mib(mib.data(), depth, by_mib.data(), &length, nullptr, 0), 0);
+            EXPECT_EQ(length, expected) << name;
+            EXPECT_EQ(by_name, by_mib) << name;
             EXPECT_EQ(set<uint64_t>(name, 0), EPERM) << name;
-        }
-    }
-    EXPECT_GT(readable, 55U);
+            return true;
+        },
+        &readable);
+    EXPECT_GT(readable, 300U);
 }
 
 TEST_F(Ctl, MibsTakeOtherIndicesInTheirNumericPlaces) {
@@ -402,7 +657,7 @@ TEST_F(Ctl, TheLockIsFreeOnBothSidesOfAFork) {
     fork_prepare();
     fork_child();
     refresh();
-    EXPECT_EQ(fake_core().heap_snapshots, 2);
+    EXPECT_EQ(fake_core().snapshots, 2);
 }
 
 TEST_F(Ctl, ErrnoIsNeverTouched) {

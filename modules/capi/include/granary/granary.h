@@ -23,6 +23,7 @@
 #define GRANARY_GRANARY_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 /* The version, major.minor.bugfix; mallctl("version") adds the revision of the build. */
 #define GRANARY_VERSION_MAJOR 0
@@ -239,9 +240,60 @@ GRANARY_API int granary_mallctlbymib(const size_t* mib, size_t mib_length, void*
 
 /* Prints statistics, piece by piece, through `writer` (a null pointer: to stderr). `options`, or a
  * null pointer, is letters that leave out parts: g general, m all arenas together, a each arena,
- * b size classes; J gives one JSON object instead of text. */
+ * d destroyed arenas, b small classes, l large classes, x locks, e unused pages, h huge pages; J
+ * gives one JSON object instead of text. Refreshes the statistics. */
 GRANARY_API void granary_malloc_stats_print(void (*writer)(void* opaque, const char* text),
                                             void* opaque, const char* options) GRANARY_NOEXCEPT;
+
+/* The same figures in the OpenMetrics text format, for a scraper: refreshes the statistics and prints
+ * them piece by piece through `writer` (a null pointer: to stderr). */
+GRANARY_API void granary_metrics_print(void (*writer)(void* opaque, const char* text),
+                                       void* opaque) GRANARY_NOEXCEPT;
+
+/* One name of the tree. In `name`, <arena>, <bin> and the like stand for an index. The texts live as
+ * long as the call of `visit`. `access` is "r", "w", "rw" or "void". */
+struct granary_ctl_node {
+    const char* name;
+    const char* type;
+    const char* access;
+    const char* meaning;
+};
+
+/* Calls visit(opaque, node) for every name until it returns something other than 0, and returns
+ * that, or 0. */
+GRANARY_API int granary_ctl_list(int (*visit)(void* opaque, const struct granary_ctl_node* node),
+                                 void* opaque);
+
+/* Statistics of one moment. Bytes unless said otherwise. Later versions of the library may add
+ * members at the end, never change or drop one. */
+struct granary_stats_v1 {
+    uint64_t size;      /* bytes of this struct that were filled in */
+    uint64_t epoch;     /* as mallctl("epoch") */
+    uint64_t allocated; /* live regions: small + large + huge */
+    uint64_t small_allocated;
+    uint64_t large_allocated;
+    uint64_t huge_allocated;
+    uint64_t active;        /* pages with live or cached regions */
+    uint64_t resident;      /* upper bound of physical memory */
+    uint64_t mapped;        /* active, dirty, muzzy and metadata pages */
+    uint64_t metadata;      /* descriptors */
+    uint64_t dirty;         /* unused, still in memory */
+    uint64_t muzzy;         /* unused, given back lazily */
+    uint64_t retained;      /* address space without memory */
+    uint64_t cached;        /* freed regions in magazines */
+    uint64_t thread_cached; /* of these, in threads' hands */
+    uint64_t run_bytes;     /* pages of runs, from which small regions come */
+    uint64_t dirty_purged;  /* given back since the start */
+    uint64_t muzzy_purged;
+    uint64_t large_live; /* regions */
+    uint64_t huge_live;  /* regions */
+    uint64_t arenas;
+    uint64_t threads; /* attached to arenas */
+};
+
+/* Refreshes the statistics and stores them, as many bytes as there is room for in `room`. Returns 0,
+ * or EINVAL if there is no room for the size. */
+GRANARY_API int granary_stats_v1_read(struct granary_stats_v1* out, size_t room) GRANARY_NOEXCEPT;
 
 /* Gives all unused memory back to the system. 1 if there was any, 0 otherwise. `pad` is ignored:
  * there is no break to keep. */
