@@ -35,6 +35,14 @@ inline int get_active_pages_address(const Path& path, Value& out) noexcept {
     return 0;
 }
 
+/// Takes a pointer, gives {address of the run that serves next, free regions, regions, bytes; free
+/// regions and regions of all runs of the size}.
+int query_utilization(const Path& path, const Call& call) noexcept;
+/// Takes pointers, gives {free regions, regions, bytes} of each one's run.
+int query_utilizations(const Path& path, const Call& call) noexcept;
+/// Takes {void **out, size_t count, size_t size, int flags}, gives how many regions were made.
+int allocate_batch(const Path& path, const Call& call) noexcept;
+
 }  // namespace nodes
 
 inline constexpr Node kApproximateNodes[] = {
@@ -48,6 +56,15 @@ inline constexpr Node kExperimentalNodes[] = {
     {"experimental.hooks.safety_check_abort", Type::pointer, Access::write,
      "void (*)(const char *): gets the message about a misuse before the process aborts", nullptr,
      nodes::set_misuse_hook},
+    {"experimental.utilization.query", Type::record, Access::read_write,
+     "takes a void *; how well the run of that region and its bin are used, six words", nullptr,
+     nullptr, nodes::query_utilization},
+    {"experimental.utilization.batch_query", Type::record, Access::read_write,
+     "takes void *s; free regions, regions and bytes of each one's run", nullptr, nullptr,
+     nodes::query_utilizations},
+    {"experimental.batch_alloc", Type::size, Access::read_write,
+     "takes {void **, size_t count, size_t size, int flags}, gives how many regions were made",
+     nullptr, nullptr, nodes::allocate_batch},
     {"experimental.arenas.<arena>.pactivep", Type::size_pointer, Access::read,
      "address of the arena's counter of pages in runs and large regions",
      nodes::get_active_pages_address},

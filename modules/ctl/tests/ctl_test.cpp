@@ -11,51 +11,13 @@
 #include <granary/ctl/conf.hpp>
 #include <granary/ctl/ctl.hpp>
 
-#include "support/fake_core.hpp"
+#include "support/ctl_fixture.hpp"
 
 namespace granary::ctl {
 namespace {
 
+using tests::Ctl;
 using tests::fake_core;
-
-class Ctl : public testing::Test {
-protected:
-    void SetUp() override {
-        tests::reset_fake_core(3);
-        refresh();
-        fake_core().snapshots = 0;
-    }
-
-    static void refresh() {
-        const uint64_t any = 1;
-        ASSERT_EQ(control("epoch", nullptr, nullptr, &any, sizeof any), 0);
-    }
-
-    template <typename T>
-    static T get(const std::string& name) {
-        T value{};
-        size_t length = sizeof value;
-        EXPECT_EQ(control(name.c_str(), &value, &length, nullptr, 0), 0) << name;
-        EXPECT_EQ(length, sizeof value) << name;
-        return value;
-    }
-
-    template <typename T>
-    static int set(const std::string& name, T value) {
-        return control(name.c_str(), nullptr, nullptr, &value, sizeof value);
-    }
-
-    static int act(const std::string& name) {
-        return control(name.c_str(), nullptr, nullptr, nullptr, 0);
-    }
-
-    /// A path with every index filled in.
-    static std::string concrete(std::string name) {
-        for (size_t at = name.find('<'); at != std::string::npos; at = name.find('<'))
-            name.replace(at, name.find('>') + 1 - at, "0");
-        return name;
-    }
-};
 
 TEST_F(Ctl, UnknownPartialAndMisspelledNamesAreNotThere) {
     for (const char* name : {"", ".", "stats", "stats.", "stats.allocated.", "stats.allocated.x",
@@ -315,105 +277,6 @@ TEST_F(Ctl, AWriteOnlyNodeGivesNothing) {
     EXPECT_EQ(fake_core().misuse_hook, nullptr);
     EXPECT_EQ(set(name, hook), 0);
     EXPECT_EQ(fake_core().misuse_hook, hook);
-}
-
-TEST_F(Ctl, ArenasAreMadeOnlyIfTheirIndexCanBeTold) {
-    unsigned index = 99;
-    size_t length = 4;
-    EXPECT_EQ(control("arenas.create", &index, &length, nullptr, 0), 0);
-    EXPECT_EQ(index, 3U);
-    length = 8;
-    uint64_t wide = 0;
-    EXPECT_EQ(control("arenas.create", &wide, &length, nullptr, 0), EINVAL);
-    EXPECT_EQ(length, 0U);
-    EXPECT_EQ(control("arenas.create", nullptr, nullptr, nullptr, 0), EINVAL);
-    EXPECT_EQ(fake_core().arenas.size(), 4U);
-    core::ExtentHooks hooks{};
-    core::ExtentHooks* pointer = &hooks;
-    length = 4;
-    EXPECT_EQ(control("arenas.create", &index, &length, &pointer, 4), EINVAL);
-    EXPECT_EQ(control("arenas.create", &index, &length, &pointer, sizeof pointer), 0);
-    EXPECT_EQ(fake_core().hooks, &hooks);
-    struct {
-        core::ExtentHooks* hooks;
-        bool metadata;
-    } both{nullptr, true};
-    EXPECT_EQ(control("experimental.arenas_create_ext", &index, &length, &both, sizeof both), 0);
-    EXPECT_EQ(fake_core().hooks, nullptr);
-    EXPECT_EQ(control("experimental.arenas_create_ext", &index, &length, &both, 8), EINVAL);
-    fake_core().has_metadata = false;
-    EXPECT_EQ(control("arenas.create", &index, &length, nullptr, 0), EAGAIN);
-}
-
-TEST_F(Ctl, ADestroyedArenaLeavesItsCountsAndNothingElse) {
-    fake_core().arenas[1].dirty_purged = 7;
-    fake_core().arenas[1].bins[4].regions_made = 30;
-    fake_core().arenas[1].bins[4].regions_returned = 10;
-    refresh();
-    EXPECT_EQ(act("arena.0.destroy"), EFAULT);
-    EXPECT_EQ(act("stats.arenas.4097.pactive"), ENOENT);
-    EXPECT_FALSE(get<bool>("arena.4097.initialized"));
-    EXPECT_EQ(act("arena.1.destroy"), 0);
-    EXPECT_EQ(get<uint64_t>("stats.arenas.4097.dirty_purged"), 7U);
-    EXPECT_EQ(get<uint64_t>("stats.arenas.4097.bins.4.nmalloc"), 30U);
-    EXPECT_EQ(get<uint64_t>("stats.arenas.4097.bins.4.ndalloc"), 30U);
-    EXPECT_EQ(get<size_t>("stats.arenas.4097.pactive"), 0U);
-    EXPECT_TRUE(get<bool>("arena.4097.initialized"));
-    EXPECT_EQ(act("stats.arenas.1.pactive"), ENOENT);
-    EXPECT_FALSE(get<bool>("arena.1.initialized"));
-    EXPECT_EQ(act("arena.1.reset"), EFAULT);
-    EXPECT_EQ(act("arena.4097.purge"), EFAULT);
-}
-
-TEST_F(Ctl, AnArenasNameIsReadIntoTheCallersText) {
-    char text[core::kArenaNameSize] = {};
-    char* pointer = text;
-    size_t length = sizeof pointer;
-    EXPECT_EQ(control("arena.1.name", &pointer, &length, nullptr, 0), 0);
-    EXPECT_STREQ(text, "auto_1");
-    const char* fresh = "pages";
-    EXPECT_EQ(control("arena.1.name", &pointer, &length, &fresh, sizeof fresh), 0);
-    EXPECT_STREQ(text, "auto_1");
-    EXPECT_EQ(control("arena.1.name", &pointer, &length, nullptr, 0), 0);
-    EXPECT_STREQ(text, "pages");
-    EXPECT_EQ(control("arena.4096.name", &pointer, &length, nullptr, 0), EINVAL);
-    EXPECT_EQ(set<const char*>("arena.1.name", nullptr), EINVAL);
-    length = 4;
-    EXPECT_EQ(control("arena.1.name", &pointer, &length, nullptr, 0), EINVAL);
-}
-
-TEST_F(Ctl, ThreadsMoveAndPointersAreLookedUp) {
-    EXPECT_EQ(get<unsigned>("thread.arena"), 0U);
-    EXPECT_EQ(set<unsigned>("thread.arena", 2), 0);
-    EXPECT_EQ(get<unsigned>("thread.arena"), 2U);
-    EXPECT_EQ(set<unsigned>("thread.arena", 50), EFAULT);
-    const void* known = &fake_core();
-    const void* foreign = this;
-    unsigned index = 99;
-    size_t length = sizeof index;
-    EXPECT_EQ(control("arenas.lookup", &index, &length, &known, sizeof known), 0);
-    EXPECT_EQ(index, 1U);
-    EXPECT_EQ(control("arenas.lookup", &index, &length, &foreign, sizeof foreign), EINVAL);
-    EXPECT_EQ(control("arenas.lookup", &index, &length, nullptr, 0), EINVAL);
-    EXPECT_EQ(control("arenas.lookup", &index, &length, &known, 4), EINVAL);
-}
-
-TEST_F(Ctl, ThreadCachesAreMadeFlushedAndDestroyed) {
-    EXPECT_EQ(get<unsigned>("tcache.create"), 5U);
-    EXPECT_EQ(set<unsigned>("tcache.create", 1), EPERM);
-    EXPECT_EQ(set<unsigned>("tcache.flush", 5), 0);
-    EXPECT_EQ(set<unsigned>("tcache.flush", 6), EFAULT);
-    EXPECT_EQ(set<unsigned>("tcache.destroy", 5), 0);
-    EXPECT_EQ(set<uint64_t>("tcache.destroy", 5), EINVAL);
-}
-
-TEST_F(Ctl, HooksAreReadAndExchanged) {
-    core::ExtentHooks hooks{};
-    EXPECT_NE(get<core::ExtentHooks*>("arena.1.extent_hooks"), nullptr);
-    EXPECT_EQ(set("arena.1.extent_hooks", &hooks), 0);
-    EXPECT_EQ(get<core::ExtentHooks*>("arena.1.extent_hooks"), &hooks);
-    EXPECT_EQ(set<core::ExtentHooks*>("arena.1.extent_hooks", nullptr), EFAULT);
-    EXPECT_EQ(set("arena.4096.extent_hooks", &hooks), EFAULT);
 }
 
 TEST_F(Ctl, EveryNameIsListedOnceAndUnderstood) {

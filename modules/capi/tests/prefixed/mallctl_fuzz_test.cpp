@@ -52,7 +52,8 @@ std::vector<Name> all_names() {
             const std::string type = node->type;
             const bool pointer = type.find('*') != std::string::npos || type == "struct" ||
                                  std::string(node->name) == "experimental.arenas_create_ext" ||
-                                 std::string(node->name) == "arenas.create";
+                                 std::string(node->name) == "arenas.create" ||
+                                 std::string(node->name) == "experimental.batch_alloc";
             static_cast<std::vector<Name>*>(out)->push_back({node->name, pointer});
             return 0;
         },

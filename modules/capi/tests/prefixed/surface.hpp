@@ -155,6 +155,8 @@ inline constexpr Promise kSurface[] = {
     {"experimental.hooks.safety_check_abort", Right::write, kPointer},
     {"experimental.arenas.<arena>.pactivep", Right::read, kPointer},
     {"experimental.arenas_create_ext", Right::special},
+    {"experimental.utilization.{query|batch_query}", Right::special},
+    {"experimental.batch_alloc", Right::special},
     {"experimental.prof_recent.{alloc_max|alloc_dump}", Right::absent},
 };
 

@@ -6,6 +6,7 @@
 #include <new>
 
 #include <granary/core/control.hpp>
+#include <granary/core/extended.hpp>
 #include <granary/core/lifecycle.hpp>
 
 namespace granary::ctl::tests {
@@ -230,6 +231,25 @@ bool take_page_rows(unsigned index, PageRowsSnapshot& out) noexcept {
     out = PageRowsSnapshot{};
     out.classes[3].dirty = index + 1;
     return true;
+}
+
+Utilization utilization_of(const void* pointer) noexcept {
+    Utilization use;
+    if (pointer == &fake_core()) {
+        use.next_run = pointer;
+        use.free_regions = 1;
+        use.regions = 2;
+        use.bytes = 3;
+        use.bin_free_regions = 4;
+        use.bin_regions = 5;
+    }
+    return use;
+}
+size_t allocate_batch(size_t size, const Request& request, void** out, size_t count) noexcept {
+    for (size_t i = 0; i < count; ++i) out[i] = &fake_core();
+    fake_core().actions.push_back("batch " + std::to_string(size) + " " +
+                                  std::to_string(request.alignment));
+    return count;
 }
 
 void take_process_locks(ProcessLocks& out) noexcept { out = fake_core().locks; }
