@@ -11,7 +11,6 @@
 #include <granary/ctl/conf.hpp>
 #include <granary/ctl/ctl.hpp>
 
-#include "conf_foreign.hpp"
 #include "heap/heap_state.hpp"
 #include "sync/lock_rank.hpp"
 #include "tree.hpp"
@@ -100,26 +99,41 @@ void print_lock_ranks() {
     }
 }
 
+const char* name_of(ctl::OptionKind kind) {
+    constexpr const char* kNames[] = {"boolean", "uint", "size",    "ssize", "i64",   "u64",
+                                      "fixed",   "word", "letters", "text",  "ranges"};
+    return kNames[static_cast<size_t>(kind)];
+}
+
+const char* name_of(ctl::Effect effect) {
+    constexpr const char* kNames[] = {"works", "elsewhere", "absent"};
+    return kNames[static_cast<size_t>(effect)];
+}
+
 void print_options() {
-    const ctl::Settings defaults;
     Object array('[');
     for (const ctl::OptionInfo& option : ctl::kOptions) {
         array.name("");
         Object row('{');
-        row.text("name", option.name);
-        row.text("type", option.type == ctl::OptionType::boolean ? "boolean" : "integer");
-        row.number("default", option.get(defaults));
-        row.number("least", option.least).number("most", option.most);
-        row.text("word", option.word).number("word_value", option.word_value);
+        row.text("name", option.name).text("kind", name_of(option.kind));
+        row.text("effect", name_of(option.effect));
+        row.name("default");
+        std::printf(option.is_signed() ? "%lld" : "%llu",
+                    static_cast<unsigned long long>(option.preset));
+        row.number("least", option.least);
+        row.name("most");
+        std::printf("%llu", static_cast<unsigned long long>(option.most));
+        row.number("node", option.has_node ? 1 : 0);
+        row.text("word", option.word).number("word_value", static_cast<long long>(option.word_value));
+        row.name("words");
+        {
+            Object words('[');
+            for (const char* word : option.words) {
+                words.name("");
+                print_text(word);
+            }
+        }
         row.text("doc", option.doc);
-    }
-}
-
-void print_foreign_options() {
-    Object array('[');
-    for (const std::string_view name : ctl::kForeignOptions) {
-        array.name("");
-        print_text(name);
     }
 }
 
@@ -156,8 +170,6 @@ int main() {
         print_lock_ranks();
         tables.name("options");
         print_options();
-        tables.name("foreign_options");
-        print_foreign_options();
         tables.name("nodes");
         print_nodes();
         tables.name("word_lists");

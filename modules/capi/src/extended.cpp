@@ -11,6 +11,8 @@
 #include <granary/core/request_flags.hpp>
 #include <granary/core/heap.hpp>
 
+#include "alias.hpp"
+
 namespace granary::capi {
 namespace {
 
@@ -78,3 +80,5 @@ void granary_free_batch(void* const* pointers, size_t count) noexcept {
 int granary_get_defrag_hint(void* pointer) noexcept {
     return core::is_worth_moving(pointer) ? 1 : 0;
 }
+
+#include <granary/capi/names_extended.hpp>

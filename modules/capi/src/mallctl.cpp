@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //
-// mallctl.cpp — questions and control: the prefixed names that both libraries share.
+// mallctl.cpp — questions and control, under every name that the library has for them.
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
@@ -13,6 +13,8 @@
 #include <granary/core/lifecycle.hpp>
 #include <granary/ctl/ctl.hpp>
 #include <granary/ctl/report.hpp>
+
+#include "alias.hpp"
 
 using granary::base::kVersion;
 
@@ -112,3 +114,5 @@ int granary_malloc_trim(size_t /*pad*/) noexcept {
     granary::core::bootstrap();
     return granary::core::purge_all() > 0 ? 1 : 0;
 }
+
+#include <granary/capi/names_mallctl.hpp>

@@ -7,6 +7,7 @@
 // Source      Names and signatures: Redis, src/zmalloc.c.
 #include <granary/granary.h>
 
+#include "alias.hpp"
 #include "entry.hpp"
 
 using namespace granary::capi;
@@ -44,3 +45,5 @@ void granary_free_with_usize(void* pointer, size_t* usable) noexcept {
         *usable = core::usable_size(pointer);
     free_entry(pointer);
 }
+
+#include <granary/capi/names_with_usize.hpp>

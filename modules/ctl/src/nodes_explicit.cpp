@@ -36,6 +36,17 @@ int destroy(const Path& path, const Value& /*in*/) noexcept {
     return 0;
 }
 
+namespace {
+
+/// The program is told a new index: from then on it means that arena, not "all of them".
+unsigned make_arena(core::ExtentHooks* hooks) noexcept {
+    const unsigned index = core::create_arena(hooks);
+    static_cast<void>(stats_cache().arena_count(true));
+    return index;
+}
+
+}  // namespace
+
 int create_arena(const Path& /*path*/, const Call& call) noexcept {
     core::ExtentHooks* hooks = nullptr;
     if (call.new_value != nullptr) {
@@ -43,7 +54,7 @@ int create_arena(const Path& /*path*/, const Call& call) noexcept {
             return EINVAL;
         std::memcpy(&hooks, call.new_value, sizeof hooks);
     }
-    return create(call, [&] { return core::create_arena(hooks); });
+    return create(call, [&] { return make_arena(hooks); });
 }
 
 int create_arena_ext(const Path& /*path*/, const Call& call) noexcept {
@@ -56,7 +67,7 @@ int create_arena_ext(const Path& /*path*/, const Call& call) noexcept {
             return EINVAL;
         std::memcpy(&wanted.hooks, call.new_value, sizeof wanted.hooks);
     }
-    return create(call, [&] { return core::create_arena(wanted.hooks); });
+    return create(call, [&] { return make_arena(wanted.hooks); });
 }
 
 }  // namespace granary::ctl::nodes

@@ -43,11 +43,6 @@ int constant_stat(const Path& /*path*/, Value& out) noexcept {
     return 0;
 }
 
-inline int get_background_count(const Path& /*path*/, Value& out) noexcept {
-    out.put(size_t{core::background_thread_enabled() ? 1U : 0U});
-    return 0;
-}
-
 inline int process_lock_counter(const Path& path, Value& out) noexcept {
     LockSnapshot lock;
     stats_cache().read_locks(lock, [&](const core::ProcessLocks& locks, const LockSnapshot& ctl) {
@@ -118,8 +113,14 @@ inline constexpr Node kProcessRows[] = {
      heap_stat<value_of<&HeapSnapshot::dirty>>},
     {"stats.muzzy", kSize, kRead, "bytes of unused pages given back lazily",
      heap_stat<value_of<&HeapSnapshot::muzzy>>},
-    {"stats.background_thread.num_threads", kSize, kRead, "purging threads: 0 or 1",
-     nodes::get_background_count},
+    {"stats.zero_reallocs", kSize, kRead, "calls of realloc(p, 0)",
+     heap_stat<value_of<&HeapSnapshot::zero_reallocs>>},
+    {"stats.background_thread.num_threads", kSize, kRead, "purging threads",
+     heap_stat<value_of<&HeapSnapshot::background_threads>>},
+    {"stats.background_thread.num_runs", kU64, kRead, "their passes",
+     heap_stat<value_of<&HeapSnapshot::background_runs>>},
+    {"stats.background_thread.run_interval", kU64, kRead, "ns between the last two passes of one",
+     heap_stat<value_of<&HeapSnapshot::background_interval>>},
     {"stats.mutexes.reset", Type::none, Access::action, "sets the counters of all locks to 0",
      nullptr, nodes::reset_locks},
     {"stats.mutexes.<lock>.max_num_thds", Type::u32, kRead,

@@ -9,6 +9,7 @@
 #include <granary/os/huge_pages.hpp>
 
 #include "lock_names.hpp"
+#include "option_value.hpp"
 #include "report_json.hpp"
 #include "stats_cache.hpp"
 #include "tree.hpp"
@@ -20,14 +21,14 @@ using core::HeapSnapshot;
 
 void put_options(Json& json) noexcept {
     json.begin_object("opt");
-    for (const OptionInfo& option : kOptions) {
-        const int64_t value = option.get(startup_settings());
-        if (option.type == OptionType::boolean) {
-            json.boolean(option.name, value != 0);
-        } else if (option.name == "narenas") {
-            json.number(option.name, core::arena_limit());
+    OptionValue value;
+    for (size_t i = 0; i < kOptions.size(); ++i) {
+        if (!read_option(i, value))
+            continue;
+        if (value.is_text) {
+            json.text(kOptions[i].name, value.text.view());
         } else {
-            json.signed_number(option.name, value);
+            json.raw(kOptions[i].name, value.text.view());
         }
     }
     json.end_object();
@@ -38,9 +39,9 @@ void put_general(Json& json) noexcept {
     json.begin_object("config");
     json.boolean("cache_oblivious", false);
     json.boolean("debug", base::kDebug);
-    json.boolean("fill", false);
+    json.boolean("fill", true);
     json.boolean("lazy_lock", false);
-    json.text("malloc_conf", "");
+    json.text("malloc_conf", base::kMallocConf);
     json.boolean("opt_safety_checks", true);
     json.boolean("prof", false);
     json.boolean("prof_libgcc", false);
@@ -48,7 +49,7 @@ void put_general(Json& json) noexcept {
     json.boolean("prof_frameptr", false);
     json.boolean("stats", true);
     json.boolean("utrace", false);
-    json.boolean("xmalloc", false);
+    json.boolean("xmalloc", true);
     json.end_object();
     json.begin_object("system");
     json.text("thp_mode", os::thp_mode());
@@ -118,8 +119,11 @@ void put_totals(Json& json, const ReportParts& parts, const HeapSnapshot& heap) 
     json.number("cached", heap.cached);
     json.number("dirty", heap.dirty);
     json.number("muzzy", heap.muzzy);
+    json.number("zero_reallocs", heap.zero_reallocs);
     json.begin_object("background_thread");
-    json.number("num_threads", core::background_thread_enabled() ? 1 : 0);
+    json.number("num_threads", heap.background_threads);
+    json.number("num_runs", heap.background_runs);
+    json.number("run_interval", heap.background_interval);
     json.end_object();
     if (parts.locks)
         put_process_locks(json);

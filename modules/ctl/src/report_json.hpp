@@ -29,6 +29,11 @@ public:
         name(key);
         out_.text(value ? "true" : "false");
     }
+    /// A value that is JSON already.
+    void raw(std::string_view key, std::string_view value) noexcept {
+        name(key);
+        out_.text(value);
+    }
     void text(std::string_view key, std::string_view value) noexcept;
 
 private:

@@ -88,8 +88,7 @@ void put_totals(Metrics& metrics, const HeapSnapshot& heap) noexcept {
     metrics.family("live_blocks", Family::gauge, "", "Live regions that are not small.");
     metrics.sample("kind", "large", heap.large_live);
     metrics.sample("kind", "huge", heap.huge_live);
-    metrics.gauge("background_threads", "", "Purging threads.",
-                  core::background_thread_enabled() ? 1 : 0);
+    metrics.gauge("background_threads", "", "Purging threads.", heap.background_threads);
 }
 
 void put_purges(Metrics& metrics, const HeapSnapshot& heap) noexcept {

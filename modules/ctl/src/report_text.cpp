@@ -9,6 +9,7 @@
 #include <granary/os/huge_pages.hpp>
 
 #include "lock_names.hpp"
+#include "option_value.hpp"
 #include "report_output.hpp"
 #include "report_table.hpp"
 #include "stats_cache.hpp"
@@ -24,17 +25,13 @@ void print_general(ReportOutput& out) noexcept {
     out.text("Assertions ").text(base::kDebug ? "enabled\n" : "disabled\n");
     out.text("Profiling: not built in\n");
     out.text("Run-time option settings:\n");
-    for (const OptionInfo& option : kOptions) {
-        const int64_t value = option.get(startup_settings());
-        out.text("  opt.").text(option.name).text(": ");
-        if (option.type == OptionType::boolean) {
-            out.text(value != 0 ? "true" : "false");
-        } else if (!option.word.empty() && value == option.word_value) {
-            out.text(option.word);
-        } else {
-            out.signed_number(value);
-        }
-        out.text("\n");
+    OptionValue value;
+    for (size_t i = 0; i < kOptions.size(); ++i) {
+        if (!read_option(i, value))
+            continue;
+        const std::string_view quote = value.is_text ? "\"" : "";
+        out.text("  opt.").text(kOptions[i].name).text(": ");
+        out.text(quote).text(value.text.view()).text(quote).text("\n");
     }
     out.text("Current decay times (ms): dirty ").signed_number(core::dirty_decay_ms());
     out.text(", muzzy ").signed_number(core::muzzy_decay_ms()).text("\n");
@@ -77,8 +74,8 @@ void print_totals(ReportOutput& out, const ReportParts& parts, const HeapSnapsho
     out.text(", retained: ").number(heap.retained);
     out.text(", pinned: 0\nUnused: ").number(heap.cached).text(" in magazines, ");
     out.number(heap.dirty).text(" dirty, ").number(heap.muzzy).text(" muzzy\n");
-    out.text("Background threads: ");
-    out.number(core::background_thread_enabled() ? 1 : 0).text("\n");
+    out.text("Count of realloc(non-null-ptr, 0) calls: ").number(heap.zero_reallocs).text("\n");
+    out.text("Background threads: ").number(heap.background_threads).text("\n");
     if (parts.locks)
         print_locks(out);
 }

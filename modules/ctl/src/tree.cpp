@@ -9,6 +9,7 @@
 
 #include "nodes_arena_table.hpp"
 #include "nodes_experimental.hpp"
+#include "nodes_opt.hpp"
 #include "nodes_process.hpp"
 #include "nodes_prof.hpp"
 #include "nodes_stats.hpp"
@@ -30,8 +31,8 @@ consteval auto join(const Node (&... parts)[Sizes]) {
     return all;
 }
 
-constexpr auto kNodes = join(kProcessNodes, kThreadNodes, kArenaNodes, kProfNodes, kStatsNodes,
-                             kArenaStatsNodes, kApproximateNodes, kExperimentalNodes);
+constexpr auto kNodes = join(kProcessNodes, kOptNodes, kConfTextNodes, kThreadNodes, kArenaNodes,
+                             kProfNodes, kStatsNodes, kArenaStatsNodes, kApproximateNodes, kExperimentalNodes);
 constexpr auto kRows = make_rows(kNodes);
 
 consteval bool functions_fit_access() {

@@ -144,7 +144,7 @@ TEST_F(Report, TextShowsTotalsOptionsClassesAndArenas) {
                     "Allocated: 5000000000, active: 28672, metadata: 0 (n_thp 0, edata 0, rtree 0), "
                     "resident: 0, mapped: 0, retained: 0, pinned: 0\n"));
     EXPECT_TRUE(has(text, "opt.dirty_decay_ms: 10000\n"));
-    EXPECT_TRUE(has(text, "opt.narenas: default\n"));
+    EXPECT_TRUE(has(text, "opt.narenas: 16\n"));
     EXPECT_TRUE(has(text, "opt.tcache: true\n"));
     EXPECT_TRUE(has(text, "Merged arenas stats:\n"));
     EXPECT_TRUE(has(text, "arenas[0]:\n"));

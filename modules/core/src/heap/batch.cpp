@@ -11,6 +11,7 @@
 #include "granary/core/extended.hpp"
 #include "heap/explicit_arenas.hpp"
 #include "heap/heap_state.hpp"
+#include "heap/probe.hpp"
 #include "heap/requests.hpp"
 
 namespace granary::core {
@@ -74,8 +75,9 @@ size_t allocate_batch(size_t size, const Request& request, void** out, size_t co
     if (request.zero) {
         for (size_t i = 0; i < done; ++i) std::memset(out[i], 0, usable);
     }
-    if (state.mode == ThreadState::Mode::counting)
-        count_allocated(state, done * usable);
+    if (state.mode != ThreadState::Mode::cached) {
+        for (size_t i = 0; i < done; ++i) probe_allocated(state, out[i], usable, request.zero);
+    }
     return done;
 }
 

@@ -144,16 +144,20 @@ void* allocate_metadata(size_t size, size_t alignment) noexcept {
     return g_heap.metadata.allocate(size, alignment);
 }
 
-int64_t maintain() noexcept {
+int64_t maintain() noexcept { return maintain_share(0, 1); }
+
+int64_t maintain_share(uint32_t share, uint32_t shares) noexcept {
     const uint64_t now = os::now_ns();
     bool pending = false;
-    for (uint32_t i = 0; i < g_heap.threads.arena_count(); ++i) {
+    for (uint32_t i = share; i < g_heap.threads.arena_count(); i += shares) {
         arena_at(i)->tick(now);
         pending = pending || arena_at(i)->has_unpurged();
     }
-    g_heap.source.decay(now);
-    g_heap.threads.age_idle(now);
-    pending = pending || g_heap.source.has_unpurged();
+    if (share == 0) {
+        g_heap.source.decay(now);
+        g_heap.threads.age_idle(now);
+        pending = pending || g_heap.source.has_unpurged();
+    }
     const int64_t ms = dirty_decay_ms();
     if (!pending || ms < 0)
         return INT64_MAX;

@@ -47,6 +47,8 @@ inline void raise_peak(ThreadState& state) noexcept {
 }
 /// The calling thread's state, from now on in the counting mode; nullptr if it cannot be attached.
 [[nodiscard]] ThreadState* counting_thread() noexcept;
+/// Regions above `bytes` go to and from the arena one by one from now on.
+void limit_thread_cache(ThreadState& state, size_t bytes) noexcept;
 /// Until restore_thread(), the calling thread's calls are served by the first arena's locked paths,
 /// whatever state its own cache is in (H1 of extent_hooks.cpp). False if they are already.
 [[nodiscard]] bool divert_thread(ThreadState*& saved) noexcept;
@@ -74,6 +76,10 @@ void deallocate_huge(Extent* extent) noexcept;
 
 /// Arena for a caller in direct mode; nullptr if there is none.
 [[nodiscard]] Arena* arena_of(ThreadState& state) noexcept;
+
+/// maintain() for one of several that share the work: arenas whose index is `share` modulo `shares`;
+/// the first one also does what is not an arena's.
+int64_t maintain_share(uint32_t share, uint32_t shares) noexcept;
 
 /// Starts the purging thread if it is wanted and not running. Called with no lock held.
 void start_background_thread_if_wanted() noexcept;

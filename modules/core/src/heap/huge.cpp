@@ -128,7 +128,15 @@ void deallocate_huge(Extent* extent) noexcept {
     arena.count_huge(bytes, 0);
     unlist_block(arena, *extent);
     g_heap.source.discard_extent(extent);
-    arena.pages().source().give(base, chunks_for(bytes), true);
+    const size_t chunks = chunks_for(bytes);
+    bool dirty = true;
+    // What came from the program's hooks is for them to purge.
+    if (GRANARY_UNLIKELY(bytes >= g_heap.options.purge_freed_from) &&
+        arena.own_source() == nullptr) {
+        const os::PageOps& ops = arena.pages().source().ops();
+        dirty = !ops.purge_forced(ops.self, base::pointer_at(base), chunks << kChunkShift);
+    }
+    arena.pages().source().give(base, chunks, dirty);
 }
 
 /// A block grows into fresh chunks from `base` on, to `new_bytes` in all: what it is now tells whether

@@ -7,6 +7,8 @@
 
 #include <granary/os/clock.hpp>
 
+#include "granary/core/background.hpp"
+#include "granary/core/probe.hpp"
 #include "heap/heap_state.hpp"
 
 namespace granary::core {
@@ -196,6 +198,11 @@ void finish(HeapSnapshot& out) noexcept {
 
 /// What no arena has.
 void add_process(HeapSnapshot& out) noexcept {
+    out.zero_reallocs = zero_reallocs();
+    const BackgroundSnapshot background = background_snapshot();
+    out.background_threads = background.threads;
+    out.background_runs = background.runs;
+    out.background_interval = background.interval_ns;
     out.dirty += g_heap.source.free_bytes(PageState::dirty);
     out.muzzy += g_heap.source.free_bytes(PageState::muzzy);
     out.retained += g_heap.source.free_bytes(PageState::retained);

@@ -8,6 +8,7 @@
 #include "arena/misuse.hpp"
 #include "granary/core/control.hpp"
 #include "heap/heap_state.hpp"
+#include "heap/probe.hpp"
 
 namespace granary::core {
 
@@ -56,7 +57,9 @@ bool set_thread_cache_enabled(bool enabled) noexcept {
     if (enabled == (state->mode != ThreadState::Mode::direct))
         return true;
     state->flush();
-    state->mode = enabled ? ThreadState::Mode::cached : ThreadState::Mode::direct;
+    state->mode = !enabled                     ? ThreadState::Mode::direct
+                  : is_probing(g_heap.options) ? ThreadState::Mode::counting
+                                               : ThreadState::Mode::cached;
     aim_fast_path(*state);
     return true;
 }
@@ -70,13 +73,17 @@ bool set_thread_cache_max(size_t bytes) noexcept {
     ThreadState* state = own_thread();
     if (state == nullptr)
         return false;
-    const unsigned last = small_class(std::min(bytes, kSmallMax));
-    state->flush();
-    state->cache_max = kSizeClasses[last].size;
-    state->set_cached(0, last, true);
-    if (last + 1 < kSmallClassCount)
-        state->set_cached(last + 1, kSmallClassCount - 1, false);
+    limit_thread_cache(*state, bytes);
     return true;
+}
+
+void limit_thread_cache(ThreadState& state, size_t bytes) noexcept {
+    const unsigned last = small_class(std::min(bytes, kSmallMax));
+    state.flush();
+    state.cache_max = kSizeClasses[last].size;
+    state.set_cached(0, last, true);
+    if (last + 1 < kSmallClassCount)
+        state.set_cached(last + 1, kSmallClassCount - 1, false);
 }
 
 size_t thread_class_slots(unsigned size_class) noexcept {

@@ -127,6 +127,13 @@ bool ChunkSource::take_fresh_locked(size_t chunks, size_t alignment, ChunkRange&
     return true;
 }
 
+void ChunkSource::apply_huge_policy(uintptr_t base, size_t bytes) noexcept {
+    if (huge_policy_ != HugePages::always && huge_policy_ != HugePages::never)
+        return;
+    static_cast<void>(ops_->hint_huge(ops_->self, base::pointer_at(base), bytes,
+                                      huge_policy_ == HugePages::always));
+}
+
 bool ChunkSource::grow_span_locked(size_t bytes, size_t alignment) noexcept {
     // Spans are asked for right below the lowest one: the kernel then merges them into one mapping.
     const size_t slack = alignment > kChunkSize ? alignment : 0;
@@ -164,6 +171,7 @@ bool ChunkSource::grow_span_locked(size_t bytes, size_t alignment) noexcept {
         ops_->release(ops_->self, memory, aligned - start);
     if (end > aligned_end)
         ops_->release(ops_->self, base::pointer_at(aligned_end), end - aligned_end);
+    apply_huge_policy(aligned, aligned_end - aligned);
     // Its leaves now: later there might be no room for them beside it.
     if (!page_map_->cover(aligned, aligned_end - aligned, *metadata_)) {
         ops_->release(ops_->self, base::pointer_at(aligned), aligned_end - aligned);
@@ -234,6 +242,11 @@ void ChunkSource::give(uintptr_t base, size_t chunks, bool dirty) noexcept {
         return hooked_->give(base, chunks, dirty);
     ScopedLock lock(mutex_);
     mark_taken(base, chunks);  // no chunk of it is a huge block's or an arena's any more
+    const size_t bytes = chunks << kChunkShift;
+    if (!dirty && !retain_ && ops_->release(ops_->self, base::pointer_at(base), bytes)) {
+        reserved_ -= bytes;
+        return;
+    }
     insert_locked(base, chunks, dirty ? PageState::dirty : PageState::retained);
 }
 
@@ -366,9 +379,17 @@ size_t ChunkSource::purge_to(PageState from, size_t keep_chunks, bool lazily) no
         ++counters.calls;
         counters.pages += bytes >> kPageShift;
         lock.release();
-        const bool done = lazily ? ops_->purge_lazy(ops_->self, base::pointer_at(base), bytes)
-                                 : ops_->purge_forced(ops_->self, base::pointer_at(base), bytes);
+        const bool released =
+            !retain_ && !lazily && ops_->release(ops_->self, base::pointer_at(base), bytes);
+        const bool done = released ||
+                          (lazily ? ops_->purge_lazy(ops_->self, base::pointer_at(base), bytes)
+                                  : ops_->purge_forced(ops_->self, base::pointer_at(base), bytes));
         lock.reacquire();
+        if (released) {
+            reserved_ -= bytes;
+            purged += bytes;
+            continue;
+        }
         if (!done) {  // locked pages, perhaps: keep them, and do not try again and again
             insert_locked(base, bytes >> kChunkShift, from);
             break;

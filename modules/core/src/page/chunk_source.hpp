@@ -21,6 +21,7 @@
 #include <granary/base/bitmap.hpp>
 #include <granary/os/pages.hpp>
 
+#include "granary/core/options.hpp"
 #include "granary/core/snapshot.hpp"
 #include "meta/extent.hpp"
 #include "meta/extent_pool.hpp"
@@ -54,6 +55,13 @@ public:
     void bind(const os::PageOps& ops, MetadataHeap& metadata, PageMap& page_map) noexcept;
     /// A source that passes everything on: memory comes from the program's hooks.
     void bind(HookedPages& hooked) noexcept;
+    /// Before the first chunk: whether huge pages are asked for, and whether addresses are kept
+    /// when their pages go back.
+    void set_policy(HugePages huge_pages, bool retain) noexcept {
+        huge_policy_ = huge_pages;
+        huge_pages_.store(huge_pages == HugePages::adaptive, std::memory_order_relaxed);
+        retain_ = retain;
+    }
 
     /// @param chunks    at least 1.
     /// @param alignment in bytes, a power of two; chunks are aligned to their size anyway.
@@ -116,6 +124,7 @@ private:
     Extent* find_locked(PageState state, size_t chunks, size_t alignment) noexcept;
     bool take_free_locked(size_t chunks, size_t alignment, ChunkRange& out) noexcept;
     bool take_fresh_locked(size_t chunks, size_t alignment, ChunkRange& out) noexcept;
+    void apply_huge_policy(uintptr_t base, size_t bytes) noexcept;
     bool grow_span_locked(size_t bytes, size_t alignment) noexcept;
     void insert_locked(uintptr_t base, size_t chunks, PageState state) noexcept;
     Extent* link_locked(uintptr_t base, size_t chunks, PageState state) noexcept;
@@ -128,10 +137,12 @@ private:
 
     Mutex mutex_{LockRank::chunk_source};
     HookedPages* hooked_ = nullptr;     // const after init; nullptr: memory is the kernel's
-    std::atomic<bool> huge_pages_{true};  // false once the kernel has refused
+    std::atomic<bool> huge_pages_{true};  // adaptive, and the kernel has not refused
     const os::PageOps* ops_ = nullptr;  // const after init
     MetadataHeap* metadata_ = nullptr;  // const after init
     PageMap* page_map_ = nullptr;       // const after init
+    HugePages huge_policy_ = HugePages::adaptive;  // const after init
+    bool retain_ = true;                       // const after init
     // guarded by mutex_
     ExtentPool extents_;
     std::array<FreeSet, kPageStates> free_;

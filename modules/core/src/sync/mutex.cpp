@@ -16,8 +16,8 @@ namespace granary::core {
 
 namespace {
 
-/// Spins before sleeping: about two uncontended hand-overs.
-constexpr int kSpins = 100;
+/// Spins before sleeping: about two uncontended hand-overs. Negative: never sleep.
+constinit std::atomic<int64_t> g_spins{100};
 
 constinit std::atomic<uint32_t> g_forking_thread{0};
 
@@ -74,11 +74,18 @@ void set_forking_thread(bool forking) noexcept {
     g_forking_thread.store(forking ? os::thread_id() : 0, std::memory_order_relaxed);
 }
 
-bool Mutex::lock_contended() noexcept {
+bool is_forking_thread() noexcept {
     const uint32_t forking = g_forking_thread.load(std::memory_order_relaxed);
-    if (GRANARY_UNLIKELY(forking != 0) && forking == os::thread_id())
+    return GRANARY_UNLIKELY(forking != 0) && forking == os::thread_id();
+}
+
+void set_lock_spins(int64_t spins) noexcept { g_spins.store(spins, std::memory_order_relaxed); }
+
+bool Mutex::lock_contended() noexcept {
+    if (is_forking_thread())
         return false;
-    for (int i = 0; i < kSpins; ++i) {
+    const int64_t spins = g_spins.load(std::memory_order_relaxed);
+    for (int64_t i = 0; spins < 0 || i < spins; ++i) {
         os::cpu_relax();
         if (word_.load(std::memory_order_relaxed) == 0 && try_lock()) {
             if (Contention* record = make_contention())

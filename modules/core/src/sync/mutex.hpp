@@ -125,6 +125,9 @@ private:
 
 /// Marks the calling thread as the one that holds every lock (see Locking); or no thread.
 void set_forking_thread(bool forking) noexcept;
+[[nodiscard]] bool is_forking_thread() noexcept;
+/// Tries before a lock sleeps; negative: it never does.
+void set_lock_spins(int64_t spins) noexcept;
 /// Debug: forgets the ranks this thread holds (fork handlers release locks wholesale).
 void forget_held_ranks() noexcept;
 

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <new>
 
+#include <granary/core/background.hpp>
 #include <granary/core/control.hpp>
 #include <granary/core/extended.hpp>
 #include <granary/core/lifecycle.hpp>
@@ -80,6 +81,13 @@ bool set_background_thread(bool enabled) noexcept {
     return true;
 }
 bool background_thread_enabled() noexcept { return fake_core().background_thread; }
+uint32_t max_background_threads() noexcept { return fake_core().max_background_threads; }
+bool set_max_background_threads(uint32_t most) noexcept {
+    if (most == 0 || most > 4)
+        return false;
+    fake_core().max_background_threads = most;
+    return true;
+}
 
 bool thread_peak(uint64_t& bytes) noexcept {
     bytes = fake_core().peak;

@@ -22,6 +22,7 @@ struct FakeCore {
     int64_t dirty_decay_ms = 10'000;
     int64_t muzzy_decay_ms = 0;
     bool background_thread = false;
+    uint32_t max_background_threads = 4;
     bool can_start_thread = true;
     bool has_thread_cache = true;
     bool has_counters = true;

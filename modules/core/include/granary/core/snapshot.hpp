@@ -48,6 +48,11 @@ struct LargeClassSnapshot {
 
 /// The whole heap or one arena. All sizes in bytes unless said otherwise.
 struct HeapSnapshot {
+    // The process's, and 0 for one arena.
+    size_t zero_reallocs = 0;           ///< calls of realloc(p, 0)
+    size_t background_threads = 0;      ///< purging threads
+    uint64_t background_runs = 0;       ///< their passes
+    uint64_t background_interval = 0;   ///< ns between the last two
     size_t allocated = 0;  ///< usable bytes of live regions
     size_t small_allocated = 0;
     size_t large_allocated = 0;
