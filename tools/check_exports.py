@@ -3,6 +3,7 @@
 """What the built libraries show to the world is what their maps and granary.h say.
 
 usage: check_exports.py --header granary.h [--max-tls BYTES] --library X.so MAP ARCHIVE ...
+                        [--archive MAP ARCHIVE ...]
 
 For every library:
   exports   `nm -D` of X.so equals the global names of MAP; the granary_ ones equal granary.h
@@ -75,6 +76,11 @@ def check_layout(library, max_tls):
     return complaints
 
 
+def archive_names(archive):
+    rows = [line.split() for line in run("nm", "--defined-only", "--extern-only", archive).splitlines()]
+    return {fields[2] for fields in rows if len(fields) == 3}
+
+
 def check_archive(archive, allowed):
     complaints = []
     member = "?"
@@ -104,9 +110,19 @@ def main():
     parser.add_argument("--max-tls", type=int, default=16, metavar="BYTES")
     parser.add_argument("--library", nargs=3, action="append", required=True,
                         metavar=("SO", "MAP", "ARCHIVE"))
+    parser.add_argument("--archive", nargs=2, action="append", default=[], metavar=("MAP", "ARCHIVE"))
     arguments = parser.parse_args()
     header = header_names(arguments.header)
     failed = False
+    for map_file, archive in arguments.archive:
+        allowed = map_names(map_file)
+        complaints = check_archive(archive, allowed) + difference(
+            "archive against the map", allowed, archive_names(archive) & allowed)
+        for complaint in complaints:
+            print(f"{archive}: {complaint}")
+        if not complaints:
+            print(f"{archive}: {len(allowed)} names, as its map says")
+        failed = failed or bool(complaints)
     for library, map_file, archive in arguments.library:
         allowed = map_names(map_file)
         complaints = (check_exports(library, allowed, header) + check_dependencies(library) +

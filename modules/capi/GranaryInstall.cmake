@@ -6,7 +6,8 @@ set(package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/granary")
 set_target_properties(granary_static PROPERTIES EXPORT_NAME static)
 set_target_properties(granary_malloc PROPERTIES EXPORT_NAME override)
 set_target_properties(granary_malloc_static PROPERTIES EXPORT_NAME override_static)
-install(TARGETS granary granary_static granary_malloc granary_malloc_static
+set_target_properties(granary_rjem_static PROPERTIES EXPORT_NAME rjem_static)
+install(TARGETS granary granary_static granary_malloc granary_malloc_static granary_rjem_static
         EXPORT granaryTargets
         LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}"
         ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}")

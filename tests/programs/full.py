@@ -9,7 +9,7 @@ import pathlib
 import subprocess
 import sys
 
-SCRIPTS = ("sqlite", "scripts", "repository", "compiler", "redis", "cpython")
+SCRIPTS = ("sqlite", "scripts", "repository", "compiler", "redis", "jemalloc_clients", "cpython")
 
 
 def main():

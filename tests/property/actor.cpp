@@ -74,6 +74,16 @@ void Actor::act(const Op& op) {
             return;
         case OpKind::kFreeAll:
             return free_all();
+        case OpKind::kMallocx:
+            return allocate_with_flags(op);
+        case OpKind::kRallocx:
+            return reallocate_with_flags(op);
+        case OpKind::kXallocx:
+            return resize_in_place(op);
+        case OpKind::kDallocx:
+            return release_with_flags(op);
+        case OpKind::kBatch:
+            return allocate_batch(op);
     }
 }
 
@@ -228,6 +238,10 @@ void Actor::free_region(const Region& region, bool sized) {
     void* const pointer = region.pointer();
     if (!sized || region.origin == Origin::kPages) {
         keeping_errno_void("free", [&] { abi_.free(pointer); });
+    } else if (region.origin == Origin::kFlags) {
+        const int flags = __builtin_ctzll(region.alignment);
+        keeping_errno_void("sdallocx",
+                           [&] { abi_.allocx->sdallocx(pointer, region.requested, flags); });
     } else if (region.origin == Origin::kAligned) {
         keeping_errno_void("free_aligned_sized", [&] {
             abi_.free_aligned_sized(pointer, region.alignment, region.requested);

@@ -62,6 +62,11 @@ private:
     void* call_aligned(const Op& op, Request& request);
     void* call_plain(const Op& op, Request& request);
     void reallocate(const Op& op);
+    void allocate_with_flags(const Op& op);
+    void reallocate_with_flags(const Op& op);
+    void resize_in_place(const Op& op);
+    void release_with_flags(const Op& op);
+    void allocate_batch(const Op& op);
     void release(unsigned slot, bool sized);
     void free_region(const Region& region, bool sized);
     void verify(unsigned slot);

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "../support/thread_team.hpp"
+#include "accounting.hpp"
 #include "actor.hpp"
 
 namespace granary::tests {
@@ -35,11 +36,10 @@ void raise_to(std::atomic<uint64_t>& peak, uint64_t value) {
 class Stage {
 public:
     Stage(const Abi& abi, unsigned threads, unsigned slots, uint64_t seed, Progress& progress)
-        : abi_(abi), progress_(progress), team_(threads) {
+        : abi_(abi), progress_(progress), team_(threads), accounting_(abi) {
         for (unsigned i = 0; i < threads; ++i) {
             cast_.push_back(std::make_unique<Actor>(abi, cast_, slots, mix(seed) + i));
         }
-        baseline_ = allocated_bytes(abi_);
     }
 
     void play(const Round& round) {
@@ -72,6 +72,7 @@ public:
         team_.run([&](unsigned member) { cast_[member]->free_all(); });
         flush();
         checkpoint();
+        accounting_.expect_nothing_left();
     }
 
 private:
@@ -83,36 +84,26 @@ private:
     }
 
     void checkpoint() {
-        std::vector<std::pair<uintptr_t, size_t>> live;
+        std::vector<Region> live;
         size_t total = 0;
         for (const std::unique_ptr<Actor>& actor : cast_) {
             actor->verify_all();
             actor->for_each_region([&](const Region& region) {
-                live.emplace_back(region.address, region.usable);
+                live.push_back(region);
                 total += region.usable;
             });
         }
-        std::sort(live.begin(), live.end());
+        std::sort(live.begin(), live.end(),
+                  [](const Region& a, const Region& b) { return a.address < b.address; });
         for (size_t i = 1; i < live.size(); ++i) {
-            if (live[i - 1].first + live[i - 1].second > live[i].first) {
+            if (live[i - 1].address + live[i - 1].usable > live[i].address) {
                 diverged("two threads hold overlapping regions: %#zx (+%zu) and %#zx",
-                         live[i - 1].first, live[i - 1].second, live[i].first);
+                         live[i - 1].address, live[i - 1].usable, live[i].address);
             }
         }
-        expect_allocated(total);
+        accounting_.expect(live);  // G2
         raise_to(progress_.peak_bytes, total);
         raise_to(progress_.peak_regions, live.size());
-    }
-
-    void expect_allocated(size_t total) const {  // G2
-        if (!abi_.alone)
-            return;
-        const size_t allocated = allocated_bytes(abi_);
-        if (allocated != baseline_ + total) {
-            diverged(
-                "stats.allocated is %zu, the live regions have %zu usable bytes (baseline %zu)",
-                allocated, total, baseline_);
-        }
     }
 
     void fork_and_free() {
@@ -123,7 +114,7 @@ private:
             alarm(kForkGuardSeconds);
             for (const std::unique_ptr<Actor>& actor : cast_) actor->free_all();
             flush_thread_cache(abi_);
-            expect_allocated(0);
+            accounting_.expect({});
             _exit(0);
         }
         int status = 0;
@@ -138,7 +129,7 @@ private:
     Progress& progress_;
     Cast cast_;
     ThreadTeam team_;
-    size_t baseline_ = 0;
+    Accounting accounting_;  // after the team: its threads are there by then
 };
 
 Program make_program(const ProgramShape& shape, uint64_t first_round, uint64_t end_round) {

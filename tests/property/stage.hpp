@@ -6,7 +6,7 @@
 //             child: the parent learns the round in which it died, shrinks and prints.
 // Invariants  G1  every region is in exactly one actor's heap or mailbox.
 //             G2  at a checkpoint all threads are parked, no two regions overlap, and
-//                 stats.allocated is the sum of their usable sizes, to the byte.
+//                 the statistics are those of the live regions (accounting.hpp).
 #pragma once
 
 #include <atomic>

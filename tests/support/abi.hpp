@@ -12,6 +12,19 @@
 
 namespace granary::tests {
 
+/// jemalloc's calls with flags; the values of the flags are jemalloc's, too.
+struct AllocxAbi {
+    void* (*mallocx)(size_t, int);
+    void* (*rallocx)(void*, size_t, int);
+    size_t (*xallocx)(void*, size_t, size_t, int);
+    size_t (*sallocx)(const void*, int);
+    void (*dallocx)(void*, int);
+    void (*sdallocx)(void*, size_t, int);
+    size_t (*nallocx)(size_t, int);
+    size_t (*alloc_batch)(size_t, int, void**, size_t);
+    void (*free_batch)(void* const*, size_t);
+};
+
 /// Every entry point that allocates, frees or answers. A null member is one that this binding
 /// does not have.
 struct Abi {
@@ -31,7 +44,8 @@ struct Abi {
     size_t (*malloc_usable_size)(void*);
     bool (*owns)(const void*);
     int (*mallctl)(const char*, void*, size_t*, void*, size_t);
-    bool alone;  ///< nobody but the test allocates through this binding: totals are exact
+    const AllocxAbi* allocx;  ///< nullptr: not in this binding
+    bool alone;               ///< nobody but the test allocates through this binding: totals are exact
 };
 
 /// The binding that this program was linked with.

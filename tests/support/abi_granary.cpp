@@ -8,6 +8,11 @@
 namespace granary::tests {
 
 const Abi& tested_abi() {
+    static const AllocxAbi kAllocx = {
+        granary_mallocx,  granary_rallocx,     granary_xallocx,
+        granary_sallocx,  granary_dallocx,     granary_sdallocx,
+        granary_nallocx,  granary_alloc_batch, granary_free_batch,
+    };
     static const Abi kAbi = {
         "granary",
         granary_malloc,
@@ -25,6 +30,7 @@ const Abi& tested_abi() {
         [](void* p) -> size_t { return granary_malloc_usable_size(p); },
         [](const void* p) -> bool { return granary_owns(p) != 0; },
         granary_mallctl,
+        &kAllocx,
         true,
     };
     return kAbi;

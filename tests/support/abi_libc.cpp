@@ -27,6 +27,22 @@ OwnsFunction found_owns() {
     return kFound;
 }
 
+/// granary's calls with flags, where it is preloaded.
+const AllocxAbi* found_allocx() {
+    static const AllocxAbi kFound = {
+        look_up<void* (*)(size_t, int)>("granary_mallocx"),
+        look_up<void* (*)(void*, size_t, int)>("granary_rallocx"),
+        look_up<size_t (*)(void*, size_t, size_t, int)>("granary_xallocx"),
+        look_up<size_t (*)(const void*, int)>("granary_sallocx"),
+        look_up<void (*)(void*, int)>("granary_dallocx"),
+        look_up<void (*)(void*, size_t, int)>("granary_sdallocx"),
+        look_up<size_t (*)(size_t, int)>("granary_nallocx"),
+        look_up<size_t (*)(size_t, int, void**, size_t)>("granary_alloc_batch"),
+        look_up<void (*)(void* const*, size_t)>("granary_free_batch"),
+    };
+    return kFound.mallocx == nullptr ? nullptr : &kFound;
+}
+
 void free_ignoring_size(void* pointer, size_t) { std::free(pointer); }
 void free_ignoring_alignment(void* pointer, size_t, size_t) { std::free(pointer); }
 
@@ -51,6 +67,7 @@ const Abi& tested_abi() {
             ::malloc_usable_size,
             nullptr,
             look_up<int (*)(const char*, void*, size_t*, void*, size_t)>("granary_mallctl"),
+            found_allocx(),
             false,
         };
         if (abi.free_sized == nullptr)

@@ -36,7 +36,7 @@ namespace granary::tests {
 }
 
 /// Where a region came from: this says which sized free is right for it.
-enum class Origin : uint8_t { kPlain, kAligned, kPages };
+enum class Origin : uint8_t { kPlain, kAligned, kPages, kFlags };
 
 /// One live region.
 struct Region {

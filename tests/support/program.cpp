@@ -42,6 +42,11 @@ constexpr std::array<KindEntry, kOpKindCount> kKinds = {{
     {OpKind::kFlush, "kFlush", 60},
     {OpKind::kPurge, "kPurge", 4},
     {OpKind::kFreeAll, "kFreeAll", 4},
+    {OpKind::kMallocx, "kMallocx", 8000},
+    {OpKind::kRallocx, "kRallocx", 3000},
+    {OpKind::kXallocx, "kXallocx", 1500},
+    {OpKind::kDallocx, "kDallocx", 6000},
+    {OpKind::kBatch, "kBatch", 150},
 }};
 
 constexpr bool kinds_are_in_order() {

@@ -39,8 +39,13 @@ enum class OpKind : uint8_t {
     kFlush,        ///< thread.tcache.flush
     kPurge,        ///< arena.4096.purge
     kFreeAll,      ///< frees every slot
+    kMallocx,      ///< flags from `argument` and `size`: alignment, zero, arena, thread cache
+    kRallocx,
+    kXallocx,
+    kDallocx,  ///< with or without the size, by some thread cache
+    kBatch,    ///< allocates several at once, into the slots from this one on
 };
-inline constexpr unsigned kOpKindCount = static_cast<unsigned>(OpKind::kFreeAll) + 1;
+inline constexpr unsigned kOpKindCount = static_cast<unsigned>(OpKind::kBatch) + 1;
 
 /// One operation of one thread.
 struct Op {

@@ -11,9 +11,9 @@
 #include <granary/ctl/conf.hpp>
 #include <granary/ctl/ctl.hpp>
 
-#include "conf_foreign.hpp"
 #include "heap/heap_state.hpp"
 #include "sync/lock_rank.hpp"
+#include "tree.hpp"
 
 // core asks its embedder for options; the heap is never started here.
 granary::core::HeapOptions granary::core::load_startup_options() noexcept { return {}; }
@@ -77,6 +77,7 @@ void print_constants() {
     object.number("magazine_slots", core::kMagazineSlots);
     object.number("magazine_bytes", core::kMagazineBytes);
     object.number("all_arenas", static_cast<long long>(ctl::kAllArenas));
+    object.number("destroyed_arenas", static_cast<long long>(ctl::kDestroyedArenas));
 }
 
 void print_size_classes() {
@@ -98,26 +99,41 @@ void print_lock_ranks() {
     }
 }
 
+const char* name_of(ctl::OptionKind kind) {
+    constexpr const char* kNames[] = {"boolean", "uint", "size",    "ssize", "i64",   "u64",
+                                      "fixed",   "word", "letters", "text",  "ranges"};
+    return kNames[static_cast<size_t>(kind)];
+}
+
+const char* name_of(ctl::Effect effect) {
+    constexpr const char* kNames[] = {"works", "elsewhere", "absent"};
+    return kNames[static_cast<size_t>(effect)];
+}
+
 void print_options() {
-    const ctl::Settings defaults;
     Object array('[');
     for (const ctl::OptionInfo& option : ctl::kOptions) {
         array.name("");
         Object row('{');
-        row.text("name", option.name);
-        row.text("type", option.type == ctl::OptionType::boolean ? "boolean" : "integer");
-        row.number("default", option.get(defaults));
-        row.number("least", option.least).number("most", option.most);
-        row.text("word", option.word).number("word_value", option.word_value);
+        row.text("name", option.name).text("kind", name_of(option.kind));
+        row.text("effect", name_of(option.effect));
+        row.name("default");
+        std::printf(option.is_signed() ? "%lld" : "%llu",
+                    static_cast<unsigned long long>(option.preset));
+        row.number("least", option.least);
+        row.name("most");
+        std::printf("%llu", static_cast<unsigned long long>(option.most));
+        row.number("node", option.has_node ? 1 : 0);
+        row.text("word", option.word).number("word_value", static_cast<long long>(option.word_value));
+        row.name("words");
+        {
+            Object words('[');
+            for (const char* word : option.words) {
+                words.name("");
+                print_text(word);
+            }
+        }
         row.text("doc", option.doc);
-    }
-}
-
-void print_foreign_options() {
-    Object array('[');
-    for (const std::string_view name : ctl::kForeignOptions) {
-        array.name("");
-        print_text(name);
     }
 }
 
@@ -129,6 +145,15 @@ void print_nodes() {
         Object row('{');
         row.text("name", info.name).text("type", info.type);
         row.text("access", info.access).text("doc", info.doc);
+    }
+}
+
+void print_word_lists() {
+    Object array('[');
+    for (const ctl::WordList& list : ctl::kWordLists) {
+        array.name("");
+        Object row('{');
+        row.text("component", list.component).text("words", list.words);
     }
 }
 
@@ -145,10 +170,10 @@ int main() {
         print_lock_ranks();
         tables.name("options");
         print_options();
-        tables.name("foreign_options");
-        print_foreign_options();
         tables.name("nodes");
         print_nodes();
+        tables.name("word_lists");
+        print_word_lists();
     }
     std::putchar('\n');
     return 0;

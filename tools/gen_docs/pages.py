@@ -62,26 +62,36 @@ def locks(tables: dict) -> dict[str, str]:
 
 
 def default_and_values(option: dict) -> tuple[str, str]:
-    if option["type"] == "boolean":
+    kind = option["kind"]
+    if kind == "boolean":
         return ("true" if option["default"] else "false"), "true, false"
-    default = str(option["default"])
-    values = f"{option['least']} to {option['most']}"
+    if kind == "word":
+        return option["words"][option["default"]], ", ".join(option["words"])
+    if kind in ("letters", "text"):
+        return '""', kind
+    if kind == "ranges":
+        return "default", "`first-last:value`, several with `\\|` between them"
+    default, most = option["default"], option["most"]
+    if kind == "fixed":
+        default, most = f"{default / 65536:g}", f"{most / 65536:g}"
+    values = f"{option['least']}"
+    values += " or more" if most in (2**64 - 1, 2**63 - 1, 2**32 - 1) else f" to {most}"
     if option["word"]:
         values += f", `{option['word']}`"
         if option["default"] == option["word_value"]:
             default = option["word"]
-    return default, values
+    return str(default), values
 
 
 def options(tables: dict) -> dict[str, str]:
-    rows = []
+    rows: dict[str, list[list[str]]] = {"works": [], "elsewhere": [], "absent": []}
     for row in tables["options"]:
         default, values = default_and_values(row)
-        rows.append([f"`{row['name']}`", f"`{default}`", values, row["doc"]])
-    names = ", ".join(f"`{name}`" for name in tables["foreign_options"])
-    return {"table": markdown_table("option|default|values|meaning", rows),
-            "foreign": textwrap.fill(names + ", and every name that begins with `experimental_`.",
-                                     width=100, break_on_hyphens=False)}
+        name = f"`{row['name']}`" + ("" if row["node"] else " ¹")
+        rows[row["effect"]].append([name, f"`{default}`", values, row["doc"]])
+    return {"works": markdown_table("option|default|values|meaning", rows["works"]),
+            **{effect: markdown_table("option|default|values|why", rows[effect])
+               for effect in ("elsewhere", "absent")}}
 
 
 def mallctl(tables: dict) -> dict[str, str]:
@@ -92,8 +102,14 @@ def mallctl(tables: dict) -> dict[str, str]:
             [f"`{row['name']}`", f"`{row['type']}`", row["access"], row["doc"]])
     sections = [f"## {title}\n\n" + markdown_table("name|type|access|meaning", rows)
                 for title, rows in groups.items()]
+    lists = [textwrap.fill(f"* **`{row['component']}`** is one of "
+                           + ", ".join(f"`{word}`" for word in row["words"].split("|")) + ".",
+                           width=100, subsequent_indent="  ", break_on_hyphens=False)
+             for row in tables["word_lists"]]
     return {"count": str(len(tables["nodes"])),
             "all_arenas": str(tables["constants"]["all_arenas"]),
+            "destroyed_arenas": str(tables["constants"]["destroyed_arenas"]),
+            "word_lists": "\n".join(lists),
             "tables": "\n\n".join(sections)}
 
 
@@ -101,7 +117,7 @@ def mallctl(tables: dict) -> dict[str, str]:
 PAGES: dict[str, tuple[str, Callable[[dict], dict[str, str]]]] = {
     "size_classes.md": ("modules/core/include/granary/core/size_class.hpp", size_classes),
     "LOCKS.md": ("modules/core/src/sync/lock_rank.hpp", locks),
-    "options.md": ("modules/ctl/include/granary/ctl/conf.hpp", options),
+    "options.md": ("modules/ctl/include/granary/ctl/option_table.hpp", options),
     "mallctl.md": ("modules/ctl/src/nodes_*.hpp", mallctl),
 }
 

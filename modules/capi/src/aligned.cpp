@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //
-// aligned.cpp — the prefixed aligned functions of libgranary.
+// aligned.cpp — the aligned functions, under every name that the library has for them.
 #include <granary/granary.h>
 
+#include "alias.hpp"
 #include "entry.hpp"
 
 using namespace granary::capi;
@@ -26,3 +27,5 @@ void* granary_pvalloc(size_t size) noexcept { return pvalloc_entry(size); }
 void granary_free_aligned_sized(void* pointer, size_t alignment, size_t size) noexcept {
     free_aligned_sized_entry(pointer, alignment, size);
 }
+
+#include <granary/capi/names_aligned.hpp>

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //
-// entry.hpp — what the C functions do, once, for both sets of names.
+// entry.hpp — what the C functions do, once.
 //
-// Role        Room 1 of malloc and free. malloc.cpp and aligned.cpp give these bodies the prefixed
-//             names, override_malloc.cpp the C library's (with the prefixed ones as aliases).
+// Role        Room 1 of malloc and free. malloc.cpp and aligned.cpp give these bodies names: the
+//             prefixed ones, and as aliases of them all others that a library has (names.txt).
 // Invariants  Y1  errno is set on failure only, by out-of-line code: a hit neither touches it nor
 //                 tests for it.
 //             Y2  what frees never changes errno; core makes raw system calls only.
@@ -21,11 +21,17 @@
 
 namespace granary::capi {
 
+/// What a call that returns an error number returns when memory is exhausted.
+[[nodiscard]] int no_memory() noexcept;
+
 /// The end of every failed call: sets errno and returns the null pointer.
 [[nodiscard]] void* fail(int error) noexcept;
 
 /// What a missed malloc does: core's slow path, and ENOMEM if that fails.
 [[nodiscard]] void* allocate_miss(size_t size) noexcept;
+
+/// realloc(pointer, 0): what the option zero_realloc says.
+[[nodiscard]] void* realloc_to_nothing(void* pointer) noexcept;
 
 [[nodiscard]] GRANARY_ALWAYS_INLINE void* or_no_memory(void* pointer) noexcept {
     return GRANARY_LIKELY(pointer != nullptr) ? pointer : fail(ENOMEM);
@@ -47,10 +53,8 @@ GRANARY_ALWAYS_INLINE void free_entry(void* pointer) noexcept { core::deallocate
 [[nodiscard]] GRANARY_ALWAYS_INLINE void* realloc_entry(void* pointer, size_t size) noexcept {
     if (GRANARY_UNLIKELY(pointer == nullptr))
         return malloc_entry(size);
-    if (GRANARY_UNLIKELY(size == 0)) {
-        free_entry(pointer);
-        return nullptr;
-    }
+    if (GRANARY_UNLIKELY(size == 0))
+        return realloc_to_nothing(pointer);
     return or_no_memory(core::reallocate(pointer, size));
 }
 
@@ -90,7 +94,7 @@ GRANARY_ALWAYS_INLINE void free_aligned_sized_entry(void* pointer, size_t alignm
     }
     void* const pointer = core::allocate_aligned(alignment, at_least_one(size));
     if (GRANARY_UNLIKELY(pointer == nullptr))
-        return ENOMEM;
+        return no_memory();
     *out = pointer;
     return 0;
 }

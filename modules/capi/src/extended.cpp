@@ -8,40 +8,21 @@
 #include <granary/base/attributes.hpp>
 #include <granary/core/detail/fast_path.hpp>
 #include <granary/core/extended.hpp>
+#include <granary/core/request_flags.hpp>
 #include <granary/core/heap.hpp>
+
+#include "alias.hpp"
 
 namespace granary::capi {
 namespace {
 
-// The bits of `flags`.
-constexpr unsigned kLgAlignMask = 0x3f;
-constexpr unsigned kZero = 0x40;
-constexpr unsigned kTcacheShift = 8;
-constexpr unsigned kArenaShift = 20;
-constexpr unsigned kFieldMask = 0xfff;
-static_assert(GRANARY_MALLOCX_ZERO == kZero && GRANARY_MALLOCX_LG_ALIGN(5) == 5);
+static_assert(GRANARY_MALLOCX_ZERO == core::detail::kZero && GRANARY_MALLOCX_LG_ALIGN(5) == 5);
 static_assert(GRANARY_MALLOCX_ALIGN(4096) == 12 && GRANARY_MALLOCX_ALIGN(1) == 0);
 static_assert(GRANARY_MALLOCX_TCACHE_NONE == 0x100 && GRANARY_MALLOCX_TCACHE(0) == 0x200);
 static_assert(GRANARY_MALLOCX_ARENA(0) == 0x100000);
 
-/// Field 0 is "automatic", 1 "none", others a number plus 2.
-constexpr unsigned cache_of(unsigned flags) noexcept {
-    const unsigned field = flags >> kTcacheShift & kFieldMask;
-    if (field == 0)
-        return core::kAutomaticCache;
-    return field == 1 ? core::kNoCache : field - 2;
-}
-
-constexpr core::Request request_of(unsigned flags) noexcept {
-    const unsigned arena = flags >> kArenaShift & kFieldMask;
-    return {.alignment = size_t{1} << (flags & kLgAlignMask),
-            .zero = (flags & kZero) != 0,
-            .arena = arena == 0 ? core::kNoIndex : arena - 1,
-            .cache = cache_of(flags)};
-}
-
 constexpr core::Request request_of(int flags) noexcept {
-    return request_of(static_cast<unsigned>(flags));
+    return core::request_of(static_cast<unsigned>(flags));
 }
 
 }  // namespace
@@ -87,3 +68,17 @@ granary_smallocx_return_t granary_smallocx(size_t size, int flags) noexcept {
     void* const pointer = core::allocate_with(size, request);
     return {pointer, pointer == nullptr ? 0 : core::size_with(size, request)};
 }
+
+size_t granary_alloc_batch(size_t size, int flags, void** out, size_t count) noexcept {
+    return core::allocate_batch(size, request_of(flags), out, count);
+}
+
+void granary_free_batch(void* const* pointers, size_t count) noexcept {
+    core::deallocate_batch(pointers, count);
+}
+
+int granary_get_defrag_hint(void* pointer) noexcept {
+    return core::is_worth_moving(pointer) ? 1 : 0;
+}
+
+#include <granary/capi/names_extended.hpp>

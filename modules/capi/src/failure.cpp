@@ -1,13 +1,36 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //
 // failure.cpp — the out-of-line ends of allocating calls: the only places that set errno.
+#include <granary/base/panic.hpp>
+#include <granary/core/probe.hpp>
+#include <granary/ctl/conf.hpp>
+
 #include "entry.hpp"
 
 namespace granary::capi {
 
+GRANARY_COLD int no_memory() noexcept {
+    if (ctl::startup_settings().flag(ctl::row("xmalloc")))
+        base::panic("out of memory, and xmalloc is set");
+    return ENOMEM;
+}
+
 GRANARY_COLD void* fail(int error) noexcept {
-    errno = error;
+    errno = error == ENOMEM ? no_memory() : error;
     return nullptr;
+}
+
+GRANARY_COLD void* realloc_to_nothing(void* pointer) noexcept {
+    switch (core::note_zero_realloc()) {
+        case core::ZeroRealloc::free:
+            free_entry(pointer);
+            return nullptr;
+        case core::ZeroRealloc::allocate:
+            return or_no_memory(core::reallocate(pointer, 1));
+        case core::ZeroRealloc::abort:
+            break;
+    }
+    base::panic("realloc(p, 0), and zero_realloc is abort");
 }
 
 GRANARY_NOINLINE void* allocate_miss(size_t size) noexcept {

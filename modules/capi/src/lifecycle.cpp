@@ -9,20 +9,24 @@
 //             L2  ctl's lock is taken before core's in fork(): handlers run in reverse order of
 //                 registration before it, in order after it.
 #include <granary/base/panic.hpp>
+#include <granary/core/background.hpp>
 #include <granary/core/lifecycle.hpp>
+#include <granary/core/probe.hpp>
 #include <granary/ctl/conf.hpp>
 #include <granary/ctl/ctl.hpp>
 #include <granary/ctl/report.hpp>
 #include <granary/os/thread.hpp>
 
+#include "places.hpp"
+
 namespace granary::core {
 
 HeapOptions load_startup_options() noexcept {
-    const ctl::Settings& settings = ctl::load_settings(ctl::stderr_diagnostics());
-    if (!settings.heap.valid) {
+    capi::redirect_messages();
+    const ctl::Settings& settings = capi::read_places();
+    if (!settings.valid)
         base::panic("abort_conf:true and option text that is wrong, see the lines above");
-    }
-    return settings.heap;
+    return ctl::heap_options(settings);
 }
 
 }  // namespace granary::core
@@ -33,8 +37,15 @@ namespace {
 /// Before the constructors of the program and of libraries without a priority.
 constexpr int kEarly = 101;
 
+/// stats_interval: called by an allocation, without any lock.
+void report_interval() noexcept {
+    ctl::print_stats(nullptr, nullptr,
+                     ctl::startup_settings().text(ctl::row("stats_interval_opts")));
+}
+
 [[gnu::constructor(kEarly)]] void start() noexcept {
     core::bootstrap();
+    core::set_report_hook(report_interval);
     core::register_process_hooks();
     if (!os::register_fork_handlers(ctl::fork_prepare, ctl::fork_parent, ctl::fork_child)) {
         base::panic("out of memory for the fork handlers");
@@ -43,8 +54,10 @@ constexpr int kEarly = 101;
 
 /// After everything else of this process that runs at exit in an orderly way.
 [[gnu::destructor(kEarly)]] void finish() noexcept {
-    if (ctl::startup_settings().stats_print)
-        ctl::print_stats(nullptr, nullptr, nullptr);
+    core::stop_background_threads();
+    const ctl::Settings& settings = ctl::startup_settings();
+    if (settings.flag(ctl::row("stats_print")))
+        ctl::print_stats(nullptr, nullptr, settings.text(ctl::row("stats_print_opts")));
 }
 
 }  // namespace

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //
-// malloc.cpp — the prefixed malloc family of libgranary.
+// malloc.cpp — the malloc family, under every name that the library has for it.
 #include <granary/granary.h>
 
+#include "alias.hpp"
 #include "entry.hpp"
 
 using namespace granary::capi;
@@ -20,3 +21,5 @@ void* granary_reallocarray(void* pointer, size_t count, size_t size) noexcept {
 }
 
 void granary_free_sized(void* pointer, size_t size) noexcept { free_sized_entry(pointer, size); }
+
+#include <granary/capi/names_malloc.hpp>

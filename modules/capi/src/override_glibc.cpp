@@ -2,7 +2,7 @@
 //
 // override_glibc.cpp — glibc's questions about its own heap, answered for granary.
 //
-// Role        malloc_usable_size, malloc_trim, mallopt, mallinfo, mallinfo2, malloc_stats and
+// Role        mallopt, mallinfo, mallinfo2, malloc_stats and
 //             malloc_info of libgranary_malloc. Without them glibc would answer for an empty heap.
 // Meaning     of the fields of mallinfo2, so that glibc's own sums hold:
 //               arena     bytes of pages below huge size, in use or kept in memory
@@ -19,11 +19,9 @@
 
 #include <malloc.h>
 
-#include <granary/granary.h>
 #include <granary/base/attributes.hpp>
 #include <granary/base/fixed_string.hpp>
 #include <granary/core/control.hpp>
-#include <granary/core/heap.hpp>
 #include <granary/core/lifecycle.hpp>
 #include <granary/core/snapshot.hpp>
 #include <granary/ctl/report.hpp>
@@ -110,12 +108,6 @@ void write_xml(XmlWriter& xml, const HeapSnapshot& heap) noexcept {
 }  // namespace
 
 extern "C" {
-
-GRANARY_EXPORT size_t malloc_usable_size(void* pointer) noexcept {
-    return granary::core::usable_size(pointer);
-}
-
-GRANARY_EXPORT int malloc_trim(size_t pad) noexcept { return granary_malloc_trim(pad); }
 
 /// 1 for the parameters that are hints about speed and footprint, all of which granary finds out
 /// by itself; 0 for those that promise a behaviour it does not have, and for unknown ones.

@@ -10,9 +10,11 @@
 
 #include <granary/base/attributes.hpp>
 #include <granary/base/bits.hpp>
+#include <granary/base/fixed_string.hpp>
 #include <granary/base/panic.hpp>
 #include <granary/core/detail/fast_path.hpp>
 #include <granary/core/heap.hpp>
+#include <granary/ctl/conf.hpp>
 
 #include "cxx_runtime.hpp"
 
@@ -62,12 +64,26 @@ constexpr size_t kNoAlignment = 0;
     return core::allocate_aligned(alignment, size == 0 ? 1 : size);
 }
 
+/// experimental_infallible_new.
+[[nodiscard]] bool is_infallible() noexcept {
+    return ctl::startup_settings().flag(ctl::row("experimental_infallible_new"));
+}
+
+[[noreturn]] void die_of(size_t size) noexcept {
+    base::FixedString<120> line("Allocation of size ");
+    line.append_decimal(size).append(" failed, and experimental_infallible_new is set");
+    base::panic(line.view());
+}
+
 /// After a first failure: handler and retry, until there is memory or an exception.
 [[nodiscard]] GRANARY_COLD void* new_or_throw(size_t alignment, size_t size) {
     while (true) {
         const std::new_handler handler = current_new_handler();
-        if (handler == nullptr)
+        if (handler == nullptr) {
+            if (is_infallible())
+                die_of(size);
             throw_bad_alloc();
+        }
         handler();
         if (void* const region = attempt(alignment, size); region != nullptr)
             return region;
@@ -91,8 +107,11 @@ constexpr size_t kNoAlignment = 0;
 }
 
 [[nodiscard]] GRANARY_COLD void* new_or_null(size_t alignment, size_t size) noexcept {
-    if (current_new_handler() == nullptr)
+    if (current_new_handler() == nullptr) {
+        if (is_infallible())
+            die_of(size);
         return nullptr;
+    }
     if (!has_linked_runtime())
         return late_nothrow(alignment, size);
     try {

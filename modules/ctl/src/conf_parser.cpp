@@ -6,7 +6,7 @@
 #include <granary/base/fixed_string.hpp>
 #include <granary/ctl/conf.hpp>
 
-#include "conf_foreign.hpp"
+#include "conf_value.hpp"
 #include "spelling.hpp"
 
 namespace granary::ctl {
@@ -14,6 +14,9 @@ namespace {
 
 /// A diagnostic is one line of this many characters at most.
 using Line = base::FixedString<320>;
+
+/// Letters of malloc_stats_print().
+constexpr std::string_view kReportLetters = "Jgmdablxeh";
 
 /// What is shown of a pair; the rest is cut, and marked with "...".
 constexpr size_t kShownPair = 96;
@@ -29,96 +32,52 @@ void append_shown(Line& line, std::string_view text) noexcept {
     line.append('\'');
 }
 
-struct Integer {
-    enum class Kind : uint8_t { good, malformed, too_large } kind;
-    int64_t value;
-};
-
-int digit_of(char c) noexcept {
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return std::numeric_limits<int>::max();
+/// The row of a key; kOptions.size() if there is none.
+size_t find_option(std::string_view key) noexcept {
+    size_t option = 0;
+    while (option < kOptions.size() && kOptions[option].name != key) ++option;
+    return option;
 }
 
-/// C notation: an optional sign, then decimal, 0x and hexadecimal, or 0 and octal.
-Integer parse_integer(std::string_view text) noexcept {
-    bool negative = false;
-    if (!text.empty() && (text.front() == '-' || text.front() == '+')) {
-        negative = text.front() == '-';
-        text.remove_prefix(1);
-    }
-    int radix = 10;
-    if (text.size() > 2 && text[0] == '0' && (text[1] == 'x' || text[1] == 'X')) {
-        radix = 16;
-        text.remove_prefix(2);
-    } else if (text.size() > 1 && text[0] == '0') {
-        radix = 8;
-        text.remove_prefix(1);
-    }
-    if (text.empty())
-        return {Integer::Kind::malformed, 0};
-    int64_t value = 0;
-    bool overflow = false;
-    for (const char c : text) {
-        const int digit = digit_of(c);
-        if (digit >= radix)
-            return {Integer::Kind::malformed, 0};
-        overflow = overflow || __builtin_mul_overflow(value, int64_t{radix}, &value) ||
-                   __builtin_add_overflow(value, int64_t{digit}, &value);
-    }
-    if (overflow)
-        return {Integer::Kind::too_large, 0};
-    return {Integer::Kind::good, negative ? -value : value};
-}
-
-const OptionInfo* find_option(std::string_view key) noexcept {
-    for (const OptionInfo& option : kOptions) {
-        if (option.name == key)
-            return &option;
-    }
-    return nullptr;
-}
-
-/// jemalloc takes any name that says it is an experiment.
-bool is_foreign(std::string_view key) noexcept {
-    if (key.starts_with("experimental_"))
-        return true;
-    for (const std::string_view name : kForeignOptions) {
-        if (name == key)
-            return true;
-    }
-    return false;
-}
-
-/// The known name that looks most like `key`; granary's own ones win a tie.
+/// The known name that looks most like `key`.
 std::string_view nearest_option(std::string_view key) noexcept {
     std::string_view nearest = kOptions.front().name;
     size_t least = std::numeric_limits<size_t>::max();
-    auto consider = [&](std::string_view name) {
-        const size_t distance = spelling_distance(key, name);
+    const size_t length = key.substr(0, kMaxSpelling).size();
+    for (const OptionInfo& option : kOptions) {
+        // Names are at least as far apart as their lengths.
+        const size_t other = option.name.size();
+        if ((length > other ? length - other : other - length) >= least)
+            continue;
+        const size_t distance = spelling_distance(key, option.name, least);
         if (distance >= least)
-            return;
+            continue;
         least = distance;
-        nearest = name;
-    };
-    for (const OptionInfo& option : kOptions) consider(option.name);
-    for (const std::string_view name : kForeignOptions) consider(name);
+        nearest = option.name;
+    }
     return nearest;
+}
+
+/// The letters that malloc_stats_print() knows, each once.
+base::FixedString<kOptionText> known_letters(std::string_view text) noexcept {
+    base::FixedString<kOptionText> letters;
+    for (const char c : text) {
+        if (kReportLetters.find(c) != std::string_view::npos &&
+            letters.view().find(c) == std::string_view::npos) {
+            letters.append(c);
+        }
+    }
+    return letters;
 }
 
 /// One pair of one text, and where its lines go.
 class PairReader {
 public:
-    PairReader(const ConfSource& source, Settings& settings,
-               const Diagnostics& diagnostics) noexcept
+    PairReader(std::string_view source, Settings& settings, const Diagnostics& diagnostics) noexcept
         : source_(source),
           settings_(settings),
           diagnostics_(diagnostics),
-          confirm_(settings.confirm_conf) {}
+          confirm_(settings.flag(row("confirm_conf"))) {}
 
     [[nodiscard]] size_t errors() const noexcept { return errors_; }
 
@@ -142,46 +101,103 @@ public:
 
 private:
     void read_value(std::string_view pair, std::string_view key, std::string_view value) noexcept {
-        const OptionInfo* option = find_option(key);
-        if (option == nullptr) {
-            report_unknown(pair, key);
-        } else if (option->type == OptionType::boolean) {
-            if (value == "true" || value == "false") {
-                apply(*option, pair, value == "true" ? 1 : 0);
-            } else {
-                report_value(pair, *option);
-            }
-        } else if (!option->word.empty() && value == option->word) {
-            apply(*option, pair, option->word_value);
-        } else {
-            const Integer number = parse_integer(value);
-            if (number.kind == Integer::Kind::good && number.value >= option->least &&
-                number.value <= option->most) {
-                apply(*option, pair, number.value);
-            } else {
-                report_value(pair, *option);
-            }
+        const size_t option = find_option(key);
+        if (option == kOptions.size()) {
+            // jemalloc takes any name that says it is an experiment.
+            if (!key.starts_with("experimental_"))
+                report_unknown(pair, key);
+            return;
+        }
+        switch (apply(option, value)) {
+            case Verdict::good:
+                confirm(option, pair);
+                break;
+            case Verdict::malformed:
+            case Verdict::out_of_range:
+                report_value(pair, kOptions[option]);
         }
     }
 
-    void apply(const OptionInfo& option, std::string_view pair, int64_t value) noexcept {
-        option.set(settings_, value);
+    /// Enters a value into the settings.
+    Verdict apply(size_t option, std::string_view value) noexcept {
+        const OptionInfo& info = kOptions[option];
+        uint64_t number = 0;
+        Verdict verdict = Verdict::good;
+        switch (info.kind) {
+            case OptionKind::boolean:
+                if (value != "true" && value != "false")
+                    return Verdict::malformed;
+                number = value == "true" ? 1 : 0;
+                break;
+            case OptionKind::word:
+                while (number < info.words.size() && value != info.words[number]) ++number;
+                if (number == info.words.size())
+                    return Verdict::malformed;
+                break;
+            case OptionKind::letters:
+                settings_.set_text(option, known_letters(value).view());
+                return Verdict::good;
+            case OptionKind::text:
+                if (value.size() > kOptionText)
+                    return Verdict::out_of_range;
+                settings_.set_text(option, value);
+                return Verdict::good;
+            case OptionKind::ranges:
+                return value == "default" || is_range_list(value) ? Verdict::good
+                                                                  : Verdict::malformed;
+            default:
+                if (!info.word.empty() && value == info.word) {
+                    number = info.word_value;
+                } else if (info.kind != OptionKind::fixed) {
+                    verdict = parse_number(info, value, number);
+                } else if (verdict = parse_fixed(value, number);
+                           verdict == Verdict::good && !is_within(info, number)) {
+                    verdict = Verdict::out_of_range;
+                }
+        }
+        if (verdict == Verdict::good)
+            store(option, number);
+        return verdict;
+    }
+
+    /// A few options are other spellings of another one.
+    void store(size_t option, uint64_t number) noexcept {
+        settings_.set(option, number);
+        if (option == row("lg_tcache_max")) {
+            settings_.set(row("tcache_max"), uint64_t{1} << number);
+        } else if (option == row("hpa_hugification_threshold_ratio")) {
+            store_part_of_huge_page(row("hpa_hugification_threshold"), number);
+        } else if (option == row("hpa_purge_threshold_ratio")) {
+            store_part_of_huge_page(row("hpa_purge_threshold"), number);
+        }
+    }
+
+    void store_part_of_huge_page(size_t option, uint64_t ratio) noexcept {
+        constexpr uint64_t kOne = 65536;
+        const uint64_t bytes = option_rows::kHugePage * ratio / kOne;
+        settings_.set(option, bytes < option_rows::kPageBytes ? option_rows::kPageBytes : bytes);
+    }
+
+    void confirm(size_t option, std::string_view pair) noexcept {
+        const OptionInfo& info = kOptions[option];
+        if (info.effect == Effect::absent && settings_.number(option) != info.preset) {
+            Line line = begin();
+            append_shown(line, pair);
+            line.append(" asks for what this build does not have: ").append(info.doc);
+            report(Severity::warning, line);
+        }
         if (!confirm_)
             return;
         Line line = begin();
         line.append("sets ");
         append_shown(line, pair);
+        if (info.effect == Effect::elsewhere)
+            line.append(", which has no effect: ").append(info.doc);
         report(Severity::note, line);
     }
 
     void report_unknown(std::string_view pair, std::string_view key) noexcept {
         Line line = begin();
-        if (is_foreign(key)) {
-            append_shown(line, pair);
-            line.append(" is known to jemalloc, has no effect in granary");
-            report(Severity::warning, line);
-            return;
-        }
         line.append("unknown option in ");
         append_shown(line, pair);
         line.append("; the nearest known one is '").append(nearest_option(key)).append('\'');
@@ -191,19 +207,43 @@ private:
     void report_value(std::string_view pair, const OptionInfo& option) noexcept {
         Line line = begin();
         append_shown(line, pair);
-        if (option.type == OptionType::boolean) {
-            line.append(" is not valid: the value must be true or false");
-        } else {
-            line.append(" is not valid: the value must be an integer from ");
-            line.append_signed(option.least).append(" to ").append_signed(option.most);
-            if (!option.word.empty())
-                line.append(", or '").append(option.word).append('\'');
-        }
+        line.append(" is not valid: the value must be ");
+        append_what_is_valid(line, option);
         report(Severity::error, line);
     }
 
+    static void append_what_is_valid(Line& line, const OptionInfo& option) noexcept {
+        switch (option.kind) {
+            case OptionKind::boolean:
+                line.append("true or false");
+                return;
+            case OptionKind::word:
+                for (size_t i = 0; i < option.words.size(); ++i) {
+                    if (i > 0)
+                        line.append(i + 1 == option.words.size() ? " or " : ", ");
+                    line.append(option.words[i]);
+                }
+                return;
+            case OptionKind::letters:
+            case OptionKind::text:
+                line.append("text of at most ").append_decimal(kOptionText).append(" characters");
+                return;
+            case OptionKind::ranges:
+                line.append("first-last:value|first-last:value|…");
+                return;
+            case OptionKind::fixed:
+                line.append("a number from 0 to ").append_decimal(option.most / 65536);
+                break;
+            default:
+                line.append("an integer from ").append_signed(option.least).append(" to ");
+                line.append_decimal(option.most);
+        }
+        if (!option.word.empty())
+            line.append(", or '").append(option.word).append('\'');
+    }
+
     [[nodiscard]] Line begin() const noexcept {
-        Line line(source_.name);
+        Line line(source_);
         line.append(": ");
         return line;
     }
@@ -214,21 +254,25 @@ private:
         diagnostics_.report(diagnostics_.self, severity, line.view());
     }
 
-    const ConfSource& source_;
+    const std::string_view source_;
     Settings& settings_;
     const Diagnostics& diagnostics_;
     const bool confirm_;
     size_t errors_ = 0;
 };
 
+std::string_view text_of(const ConfSource& source) noexcept {
+    return source.text == nullptr ? std::string_view() : std::string_view(source.text);
+}
+
 void discard(void* /*self*/, Severity /*severity*/, std::string_view /*line*/) noexcept {}
 
 }  // namespace
 
-size_t parse_conf(const ConfSource& source, Settings& settings,
+size_t parse_conf(std::string_view source_name, std::string_view text, Settings& settings,
                   const Diagnostics& diagnostics) noexcept {
-    PairReader reader(source, settings, diagnostics);
-    std::string_view rest = source.text;
+    PairReader reader(source_name, settings, diagnostics);
+    std::string_view rest = text;
     while (!rest.empty()) {
         const size_t comma = rest.find(',');
         reader.read(rest.substr(0, comma));
@@ -241,21 +285,23 @@ size_t parse_conf(const ConfSource& source, Settings& settings,
     return reader.errors();
 }
 
-Settings read_conf(std::span<const ConfSource> sources, const Diagnostics& diagnostics) noexcept {
+void read_conf(std::span<const ConfSource> sources, Settings& settings,
+               const Diagnostics& diagnostics) noexcept {
     const Diagnostics silent{&discard, nullptr};
-    Settings preview;
-    for (const ConfSource& source : sources) parse_conf(source, preview, silent);
+    settings = Settings();
+    for (const ConfSource& source : sources)
+        parse_conf(source.name, text_of(source), settings, silent);
+    // What the texts say in the end about confirming holds for all of them.
+    const bool confirm = settings.flag(row("confirm_conf"));
 
-    Settings settings;
+    settings = Settings();
     size_t errors = 0;
     for (const ConfSource& source : sources) {
-        // What the texts say in the end about confirming holds for all of them.
-        settings.confirm_conf = preview.confirm_conf;
-        errors += parse_conf(source, settings, diagnostics);
+        settings.set(row("confirm_conf"), confirm ? 1 : 0);
+        errors += parse_conf(source.name, text_of(source), settings, diagnostics);
     }
-    settings.confirm_conf = preview.confirm_conf;
-    settings.heap.valid = !(settings.abort_conf && errors > 0);
-    return settings;
+    settings.set(row("confirm_conf"), confirm ? 1 : 0);
+    settings.valid = !(settings.flag(row("abort_conf")) && errors > 0);
 }
 
 }  // namespace granary::ctl

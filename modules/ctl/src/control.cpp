@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include <granary/base/fixed_string.hpp>
 #include <granary/base/panic.hpp>
 #include <granary/core/lifecycle.hpp>
 #include <granary/ctl/ctl.hpp>
@@ -15,34 +16,14 @@
 namespace granary::ctl {
 namespace {
 
-/// One call's buffers.
-struct Call {
-    void* old_value;
-    size_t* old_length;
-    const void* new_value;
-    size_t new_length;
-
-    [[nodiscard]] bool wants_old() const noexcept {
-        return old_value != nullptr && old_length != nullptr;
-    }
-};
-
-/// Copies a value out. With a wrong length the caller gets what fits, and EINVAL.
-int copy_out(const Value& value, size_t size, const Call& call) noexcept {
-    GRANARY_ASSERT(value.size() == size, "a getter puts its node's type");
-    const size_t copied = std::min(size, *call.old_length);
-    std::memcpy(call.old_value, value.data(), copied);
-    if (*call.old_length == size)
-        return 0;
-    *call.old_length = copied;
-    return EINVAL;
-}
+constexpr size_t kLongestName = 127;
 
 int read_old(const Node& node, const Path& path, const Call& call) noexcept {
     Value value;
     if (const int error = node.get(path, value); error != 0)
         return error;
-    return call.wants_old() ? copy_out(value, size_of(node.type), call) : 0;
+    GRANARY_ASSERT(value.size() == size_of(node.type), "a getter puts its node's type");
+    return copy_out(value.data(), value.size(), call);
 }
 
 int write_new(const Node& node, const Path& path, const Call& call) noexcept {
@@ -52,19 +33,29 @@ int write_new(const Node& node, const Path& path, const Call& call) noexcept {
 }
 
 int act(const Node& node, const Path& path, const Call& call) noexcept {
-    if (call.old_value != nullptr || call.old_length != nullptr || call.new_value != nullptr ||
-        call.new_length != 0) {
+    if (call.old_value != nullptr || call.old_length != nullptr || call.has_new())
         return EPERM;
-    }
     return node.set(path, Value());
+}
+
+int write_only(const Node& node, const Path& path, const Call& call) noexcept {
+    if (call.old_value != nullptr || call.old_length != nullptr)
+        return EPERM;
+    if (call.new_value == nullptr || call.new_length != size_of(node.type))
+        return EINVAL;
+    return write_new(node, path, call);
 }
 
 int apply(const Found& found, const Call& call) noexcept {
     const Node& node = *found.node;
+    if (node.call != nullptr)
+        return node.call(found.path, call);
+    if (node.access == Access::write)
+        return write_only(node, found.path, call);
     if (node.access == Access::action)
         return act(node, found.path, call);
     if (node.access == Access::read) {
-        if (call.new_value != nullptr || call.new_length != 0)
+        if (call.has_new())
             return EPERM;
         return read_old(node, found.path, call);
     }
@@ -97,12 +88,20 @@ std::string_view name_of(Type type) noexcept {
             return "size_t";
         case Type::ssize:
             return "ssize_t";
+        case Type::i64:
+            return "int64_t";
         case Type::u64:
             return "uint64_t";
         case Type::text:
             return "const char *";
         case Type::u64_pointer:
             return "uint64_t *";
+        case Type::size_pointer:
+            return "size_t *";
+        case Type::pointer:
+            return "void *";
+        case Type::record:
+            return "struct";
     }
     return "?";
 }
@@ -114,13 +113,58 @@ std::string_view name_of(Access access) noexcept {
         case Access::read_write:
         case Access::refresh:
             return "rw";
+        case Access::write:
+            return "w";
         case Access::action:
             return "void";
     }
     return "?";
 }
 
+/// Writes a row's name with its lists' words filled in, word `picks[k]` for component k.
+void spell(const Row& row, const std::array<size_t, kMaxDepth>& picks,
+           base::FixedString<kLongestName>& name) noexcept {
+    name.clear();
+    for (size_t k = 0; k < row.depth; ++k) {
+        std::string_view text = row.components[k];
+        if (row.kinds[k] == ComponentKind::words) {
+            Words words(row.components[k]);
+            for (size_t i = 0; i <= picks[k] && words.next(text); ++i) {
+            }
+        }
+        if (k != 0)
+            name.append('.');
+        name.append(text);
+    }
+}
+
+/// The next choice of words, the last list's fastest; false after the last one.
+bool advance(const Row& row, std::array<size_t, kMaxDepth>& picks) noexcept {
+    for (size_t k = row.depth; k-- > 0;) {
+        if (row.kinds[k] != ComponentKind::words)
+            continue;
+        size_t count = 0;
+        std::string_view word;
+        for (Words words(row.components[k]); words.next(word);) ++count;
+        if (++picks[k] < count)
+            return true;
+        picks[k] = 0;
+    }
+    return false;
+}
+
 }  // namespace
+
+int copy_out(const void* value, size_t size, const Call& call) noexcept {
+    if (!call.wants_old())
+        return 0;
+    const size_t copied = std::min(size, *call.old_length);
+    std::memcpy(call.old_value, value, copied);
+    if (*call.old_length == size)
+        return 0;
+    *call.old_length = copied;
+    return EINVAL;
+}
 
 int control(const char* name, void* old_value, size_t* old_length, const void* new_value,
             size_t new_length) noexcept {
@@ -161,6 +205,20 @@ size_t node_count() noexcept { return all_nodes().size(); }
 NodeInfo node_info(size_t index) noexcept {
     const Node& node = all_nodes()[index];
     return {node.name, name_of(node.type), name_of(node.access), node.doc};
+}
+
+void visit_names(NameVisitor visit, void* opaque) {
+    base::FixedString<kLongestName> name;
+    for (size_t i = 0; i < all_rows().size(); ++i) {
+        const Row& row = all_rows()[i];
+        const NodeInfo info = node_info(i);
+        std::array<size_t, kMaxDepth> picks{};
+        do {
+            spell(row, picks, name);
+            if (!visit(opaque, name.c_str(), info))
+                return;
+        } while (advance(row, picks));
+    }
 }
 
 void fork_prepare() noexcept { stats_cache().fork_prepare(); }

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //
-// nodes_arena.hpp — nodes about the calling thread, one arena, and what all arenas share.
+// nodes_arena.hpp — what nodes about one arena, and about all arenas, do.
 #pragma once
 
+#include <atomic>
 #include <cerrno>
+#include <string_view>
 
 #include <granary/core/control.hpp>
+#include <granary/core/large_class.hpp>
 #include <granary/core/size_class.hpp>
 
 #include "node.hpp"
@@ -14,26 +17,9 @@
 namespace granary::ctl {
 namespace nodes {
 
-template <uint64_t* (*Counter)() noexcept>
-int thread_counter(const Path& /*path*/, Value& out) noexcept {
-    const uint64_t* const counter = Counter();
-    if (counter == nullptr)
-        return EAGAIN;
-    out.put(*counter);
-    return 0;
-}
-
-template <uint64_t* (*Counter)() noexcept>
-int thread_counter_address(const Path& /*path*/, Value& out) noexcept {
-    uint64_t* const counter = Counter();
-    if (counter == nullptr)
-        return EAGAIN;
-    out.put(counter);
-    return 0;
-}
-
-inline int flush_thread_cache(const Path& /*path*/, const Value& /*in*/) noexcept {
-    return core::flush_thread_cache() ? 0 : EFAULT;
+/// The index as core takes it; what is no arena's index stays none's.
+[[nodiscard]] inline unsigned index_of(const Path& path) noexcept {
+    return path.arena < kAllArenas ? static_cast<unsigned>(path.arena) : core::kNoIndex;
 }
 
 inline int purge(const Path& path, const Value& /*in*/) noexcept {
@@ -50,6 +36,67 @@ inline int decay(const Path& path, const Value& /*in*/) noexcept {
         return 0;
     }
     return core::decay_arena(static_cast<unsigned>(path.arena)) ? 0 : EFAULT;
+}
+
+inline int get_initialized(const Path& path, Value& out) noexcept {
+    const bool exists = path.arena == kAllArenas || core::arena_exists(index_of(path)) ||
+                        (path.arena == kDestroyedArenas && stats_cache().has_destroyed());
+    out.put(exists);
+    return 0;
+}
+
+/// Memory is never taken from the program's break.
+inline int get_dss(const Path& /*path*/, Value& out) noexcept {
+    const char* const disabled = "disabled";
+    out.put(disabled);
+    return 0;
+}
+
+inline int set_dss(const Path& /*path*/, const Value& in) noexcept {
+    const char* const text = in.as<const char*>();
+    const std::string_view wanted = text == nullptr ? std::string_view() : std::string_view(text);
+    if (wanted == "disabled")
+        return 0;
+    return wanted == "primary" || wanted == "secondary" ? EFAULT : EINVAL;
+}
+
+/// A number that is kept for whoever asks, and changes nothing.
+template <size_t Default, size_t Least>
+struct Remembered {
+    static inline constinit std::atomic<size_t> value{Default};
+
+    static int get(const Path& path, Value& out) noexcept {
+        if (path.arena >= core::arena_count() && path.arena != kAllArenas)
+            return EFAULT;
+        out.put(value.load(std::memory_order_relaxed));
+        return 0;
+    }
+    static int set(const Path& path, const Value& in) noexcept {
+        if ((path.arena >= core::arena_count() && path.arena != kAllArenas) ||
+            in.as<size_t>() < Least) {
+            return EFAULT;
+        }
+        value.store(in.as<size_t>(), std::memory_order_relaxed);
+        return 0;
+    }
+};
+
+using OversizeThreshold = Remembered<size_t{8} << 20, 0>;
+using RetainGrowLimit = Remembered<size_t{256} << 20, core::kPageSize>;
+
+template <int64_t (*Get)(unsigned) noexcept>
+int get_arena_decay_ms(const Path& path, Value& out) noexcept {
+    const int64_t ms = Get(index_of(path));
+    if (ms < -1)
+        return EFAULT;
+    out.put(ms);
+    return 0;
+}
+
+template <bool (*Set)(unsigned, int64_t) noexcept>
+int set_arena_decay_ms(const Path& path, const Value& in) noexcept {
+    const auto ms = in.as<int64_t>();
+    return ms >= -1 && Set(index_of(path), ms) ? 0 : EFAULT;
 }
 
 inline int get_arena_count(const Path& /*path*/, Value& out) noexcept {
@@ -93,43 +140,11 @@ inline int get_bin_run_bytes(const Path& path, Value& out) noexcept {
     return 0;
 }
 
+inline int get_large_size(const Path& path, Value& out) noexcept {
+    out.put(core::large_class_size(path.item));
+    return 0;
+}
+
 }  // namespace nodes
-
-inline constexpr Node kArenaNodes[] = {
-    {"thread.allocated", Type::u64, Access::read, "bytes this thread ever allocated",
-     nodes::thread_counter<core::thread_allocated_counter>},
-    {"thread.allocatedp", Type::u64_pointer, Access::read, "address of that counter",
-     nodes::thread_counter_address<core::thread_allocated_counter>},
-    {"thread.deallocated", Type::u64, Access::read, "bytes this thread ever deallocated",
-     nodes::thread_counter<core::thread_deallocated_counter>},
-    {"thread.deallocatedp", Type::u64_pointer, Access::read, "address of that counter",
-     nodes::thread_counter_address<core::thread_deallocated_counter>},
-    {"thread.tcache.flush", Type::none, Access::action, "empties this thread's cache", nullptr,
-     nodes::flush_thread_cache},
-
-    {"arena.<arena>.purge", Type::none, Access::action, "gives back all unused pages", nullptr,
-     nodes::purge},
-    {"arena.<arena>.decay", Type::none, Access::action, "gives back what decay asks for now",
-     nullptr, nodes::decay},
-
-    {"arenas.narenas", Type::uint, Access::read, "number of arenas", nodes::get_arena_count},
-    {"arenas.dirty_decay_ms", Type::ssize, Access::read_write, "decay time of dirty pages",
-     nodes::get_decay_ms<core::dirty_decay_ms>, nodes::set_decay_ms<core::set_dirty_decay_ms>},
-    {"arenas.muzzy_decay_ms", Type::ssize, Access::read_write, "decay time of muzzy pages",
-     nodes::get_decay_ms<core::muzzy_decay_ms>, nodes::set_decay_ms<core::set_muzzy_decay_ms>},
-    {"arenas.quantum", Type::size, Access::read, "least alignment, bytes",
-     nodes::constant<size_t, core::kGeometry.quantum>},
-    {"arenas.page", Type::size, Access::read, "page, bytes",
-     nodes::constant<size_t, core::kPageSize>},
-    {"arenas.tcache_max", Type::size, Access::read, "largest size that threads cache, bytes",
-     nodes::constant<size_t, core::kSmallMax>},
-    {"arenas.nbins", Type::uint, Access::read, "number of small size classes",
-     nodes::constant<unsigned, unsigned{core::kSmallClassCount}>},
-    {"arenas.bin.<bin>.size", Type::size, Access::read, "size of the class, bytes",
-     nodes::get_bin_size},
-    {"arenas.bin.<bin>.nregs", Type::u32, Access::read, "regions per run", nodes::get_bin_regions},
-    {"arenas.bin.<bin>.slab_size", Type::size, Access::read, "bytes per run",
-     nodes::get_bin_run_bytes},
-};
 
 }  // namespace granary::ctl

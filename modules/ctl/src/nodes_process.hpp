@@ -3,11 +3,12 @@
 // nodes_process.hpp — nodes about the build, the start-up choices and the process as a whole.
 #pragma once
 
+#include <atomic>
 #include <cerrno>
 
 #include <granary/base/build_config.hpp>
+#include <granary/core/background.hpp>
 #include <granary/core/control.hpp>
-#include <granary/ctl/conf.hpp>
 
 #include "node.hpp"
 #include "stats_cache.hpp"
@@ -42,6 +43,18 @@ inline int set_background_thread(const Path& /*path*/, const Value& in) noexcept
     return core::set_background_thread(wanted) ? 0 : EFAULT;
 }
 
+inline int get_max_background_threads(const Path& /*path*/, Value& out) noexcept {
+    out.put(size_t{core::max_background_threads()});
+    return 0;
+}
+
+inline int set_max_background_threads(const Path& /*path*/, const Value& in) noexcept {
+    const auto wanted = in.as<size_t>();
+    if (wanted > core::kMostBackgroundThreads)
+        return EINVAL;
+    return core::set_max_background_threads(static_cast<uint32_t>(wanted)) ? 0 : EINVAL;
+}
+
 /// A fact that was settled when this library was built.
 template <bool Fact>
 int fact(const Path& /*path*/, Value& out) noexcept {
@@ -49,27 +62,8 @@ int fact(const Path& /*path*/, Value& out) noexcept {
     return 0;
 }
 
-inline int no_text(const Path& /*path*/, Value& out) noexcept {
-    const char* const empty = "";
-    out.put(empty);
-    return 0;
-}
-
-/// A start-up choice as it was read.
-template <auto Member>
-int heap_option(const Path& /*path*/, Value& out) noexcept {
-    out.put(startup_settings().heap.*Member);
-    return 0;
-}
-
-template <auto Member>
-int own_option(const Path& /*path*/, Value& out) noexcept {
-    out.put(startup_settings().*Member);
-    return 0;
-}
-
-inline int get_opt_narenas(const Path& /*path*/, Value& out) noexcept {
-    out.put(core::arena_limit());
+inline int get_build_conf(const Path& /*path*/, Value& out) noexcept {
+    out.put(base::kMallocConf.data());
     return 0;
 }
 
@@ -81,35 +75,29 @@ inline constexpr Node kProcessNodes[] = {
      nodes::set_epoch},
     {"background_thread", Type::boolean, Access::read_write, "the purging thread, on or off",
      nodes::get_background_thread, nodes::set_background_thread},
+    {"max_background_threads", Type::size, Access::read_write,
+     "most purging threads, 1 to opt.max_background_threads", nodes::get_max_background_threads,
+     nodes::set_max_background_threads},
 
     {"config.cache_oblivious", Type::boolean, Access::read, "random offsets of large regions",
      nodes::fact<false>},
     {"config.debug", Type::boolean, Access::read, "assertions are checked",
      nodes::fact<base::kDebug>},
-    {"config.fill", Type::boolean, Access::read, "junk and zero filling", nodes::fact<false>},
+    {"config.fill", Type::boolean, Access::read, "junk and zero filling", nodes::fact<true>},
     {"config.lazy_lock", Type::boolean, Access::read, "locks only once there are threads",
      nodes::fact<false>},
-    {"config.malloc_conf", Type::text, Access::read, "option text of the build", nodes::no_text},
+    {"config.malloc_conf", Type::text, Access::read, "option text of the build", nodes::get_build_conf},
+    {"config.opt_safety_checks", Type::boolean, Access::read,
+     "true: bad and double frees are always looked for", nodes::fact<true>},
     {"config.prof", Type::boolean, Access::read, "heap profiling", nodes::fact<false>},
+    {"config.prof_libgcc", Type::boolean, Access::read, "backtraces by libgcc", nodes::fact<false>},
+    {"config.prof_libunwind", Type::boolean, Access::read, "backtraces by libunwind",
+     nodes::fact<false>},
+    {"config.prof_frameptr", Type::boolean, Access::read, "backtraces by frame pointers",
+     nodes::fact<false>},
     {"config.stats", Type::boolean, Access::read, "statistics", nodes::fact<true>},
     {"config.utrace", Type::boolean, Access::read, "utrace(2) records", nodes::fact<false>},
-    {"config.xmalloc", Type::boolean, Access::read, "abort when out of memory", nodes::fact<false>},
-
-    {"opt.narenas", Type::uint, Access::read, "most automatic arenas", nodes::get_opt_narenas},
-    {"opt.dirty_decay_ms", Type::ssize, Access::read, "ms until unused pages are given back",
-     nodes::heap_option<&core::HeapOptions::dirty_decay_ms>},
-    {"opt.muzzy_decay_ms", Type::ssize, Access::read, "the same for lazily purged pages",
-     nodes::heap_option<&core::HeapOptions::muzzy_decay_ms>},
-    {"opt.tcache", Type::boolean, Access::read, "caches of threads",
-     nodes::heap_option<&core::HeapOptions::thread_cache>},
-    {"opt.background_thread", Type::boolean, Access::read, "purging thread from the start",
-     nodes::heap_option<&core::HeapOptions::background_thread>},
-    {"opt.stats_print", Type::boolean, Access::read, "report at exit",
-     nodes::own_option<&Settings::stats_print>},
-    {"opt.abort_conf", Type::boolean, Access::read, "bad option text ends the program",
-     nodes::own_option<&Settings::abort_conf>},
-    {"opt.confirm_conf", Type::boolean, Access::read, "settings are printed",
-     nodes::own_option<&Settings::confirm_conf>},
+    {"config.xmalloc", Type::boolean, Access::read, "abort when out of memory", nodes::fact<true>},
 };
 
 }  // namespace granary::ctl

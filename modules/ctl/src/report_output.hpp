@@ -26,7 +26,8 @@ public:
         while (!piece.empty()) {
             if (buffer_.size() == buffer_.capacity())
                 flush();
-            const std::string_view part = piece.substr(0, buffer_.capacity() - buffer_.size());
+            const std::string_view part(piece.data(), smaller(piece.size(), buffer_.capacity() -
+                                                                                buffer_.size()));
             buffer_.append(part);
             piece.remove_prefix(part.size());
         }
@@ -66,6 +67,8 @@ public:
 private:
     using Digits = base::FixedString<24>;
 
+    static constexpr size_t smaller(size_t a, size_t b) noexcept { return a < b ? a : b; }
+
     ReportWriter writer_;
     void* opaque_;
     base::FixedString<1024> buffer_;
@@ -76,12 +79,21 @@ struct ReportParts {
     bool json = false;
     bool general = true;
     bool merged = true;
+    bool destroyed = true;
     bool arenas = true;
     bool bins = true;
+    bool large = true;
+    bool locks = true;
+    bool extents = true;
+    bool huge_pages = true;
 };
 
 /// The text form; `heap` is the whole process and is used as scratch space for the arenas.
 void report_text(ReportOutput& out, const ReportParts& parts, core::HeapSnapshot& heap) noexcept;
+
+/// One block of the text form. @param index   the arena's, kAllArenas or kDestroyedArenas.
+void print_arena(ReportOutput& out, const ReportParts& parts, size_t index,
+                 const core::HeapSnapshot& s) noexcept;
 
 /// The same as one JSON object with jemalloc's keys.
 void report_json(ReportOutput& out, const ReportParts& parts, core::HeapSnapshot& heap) noexcept;

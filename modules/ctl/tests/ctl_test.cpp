@@ -4,61 +4,20 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <set>
 #include <string>
 
 #include <gtest/gtest.h>
 #include <granary/ctl/conf.hpp>
 #include <granary/ctl/ctl.hpp>
 
-#include "support/fake_core.hpp"
+#include "support/ctl_fixture.hpp"
 
 namespace granary::ctl {
 namespace {
 
+using tests::Ctl;
 using tests::fake_core;
-
-class Ctl : public testing::Test {
-protected:
-    void SetUp() override {
-        tests::reset_fake_core(3);
-        refresh();
-        fake_core().heap_snapshots = 0;
-    }
-
-    static void refresh() {
-        const uint64_t any = 1;
-        ASSERT_EQ(control("epoch", nullptr, nullptr, &any, sizeof any), 0);
-    }
-
-    template <typename T>
-    static T get(const std::string& name) {
-        T value{};
-        size_t length = sizeof value;
-        EXPECT_EQ(control(name.c_str(), &value, &length, nullptr, 0), 0) << name;
-        EXPECT_EQ(length, sizeof value) << name;
-        return value;
-    }
-
-    template <typename T>
-    static int set(const std::string& name, T value) {
-        return control(name.c_str(), nullptr, nullptr, &value, sizeof value);
-    }
-
-    static int act(const std::string& name) {
-        return control(name.c_str(), nullptr, nullptr, nullptr, 0);
-    }
-
-    /// A path with every index filled in.
-    static std::string concrete(std::string_view pattern) {
-        std::string name(pattern);
-        for (const char* index : {"<arena>", "<bin>"}) {
-            const size_t at = name.find(index);
-            if (at != std::string::npos)
-                name.replace(at, std::strlen(index), "0");
-        }
-        return name;
-    }
-};
 
 TEST_F(Ctl, UnknownPartialAndMisspelledNamesAreNotThere) {
     for (const char* name : {"", ".", "stats", "stats.", "stats.allocated.", "stats.allocated.x",
@@ -177,16 +136,168 @@ TEST_F(Ctl, StatisticsChangeOnlyWithTheEpoch) {
     EXPECT_EQ(get<size_t>("stats.arenas.1.pactive"), 5U);
 }
 
-TEST_F(Ctl, OneEpochTakesOneSnapshot) {
+TEST_F(Ctl, OneEpochTakesOneSnapshotOfEverything) {
     refresh();
     static_cast<void>(get<size_t>("stats.allocated"));
     static_cast<void>(get<size_t>("stats.mapped"));
     static_cast<void>(get<size_t>("stats.arenas.4096.pdirty"));
-    EXPECT_EQ(fake_core().heap_snapshots, 1);
-    EXPECT_EQ(fake_core().arena_snapshots, 0);
     static_cast<void>(get<size_t>("stats.arenas.2.pdirty"));
+    static_cast<void>(get<size_t>("stats.arenas.1.bins.3.curregs"));
     static_cast<void>(get<size_t>("stats.arenas.2.bins.3.curregs"));
-    EXPECT_EQ(fake_core().arena_snapshots, 1);
+    static_cast<void>(get<uint64_t>("stats.mutexes.ctl.num_ops"));
+    EXPECT_EQ(fake_core().snapshots, 1);
+}
+
+TEST_F(Ctl, RowsOfUnusedPagesAreTakenWhenFirstAskedFor) {
+    refresh();
+    EXPECT_EQ(fake_core().row_walks, 0);
+    EXPECT_EQ(get<size_t>("stats.arenas.2.extents.3.ndirty"), 3U);
+    EXPECT_EQ(get<size_t>("stats.arenas.2.extents.4.ndirty"), 0U);
+    EXPECT_EQ(fake_core().row_walks, 1);
+    EXPECT_EQ(get<size_t>("stats.arenas.4096.extents.3.ndirty"), 4U);
+    EXPECT_EQ(fake_core().row_walks, 2);
+    refresh();
+    EXPECT_EQ(get<size_t>("stats.arenas.4096.extents.3.ndirty"), 4U);
+    EXPECT_EQ(fake_core().row_walks, 3);
+}
+
+TEST_F(Ctl, AnArenaMadeSinceTheEpochHasNothingYet) {
+    fake_core().arenas[1].threads = 7;
+    fake_core().arenas.resize(5);
+    fake_core().arenas[4].threads = 9;
+    EXPECT_EQ(get<unsigned>("stats.arenas.4.nthreads"), 0U);
+    refresh();
+    EXPECT_EQ(get<unsigned>("stats.arenas.4.nthreads"), 9U);
+    EXPECT_EQ(get<unsigned>("stats.arenas.1.nthreads"), 7U);
+}
+
+TEST_F(Ctl, LocksAnswerTheirCountersAndCanBeReset) {
+    fake_core().locks.background = {11, 12, 13, 14, 15, 16};
+    fake_core().arenas[1].bins[2].lock = {1, 2, 3, 4, 5, 6};
+    fake_core().arenas[1].page_lock.acquired = 77;
+    refresh();
+    const std::string name = "stats.mutexes.background_thread.";
+    EXPECT_EQ(get<uint64_t>(name + "num_ops"), 11U);
+    EXPECT_EQ(get<uint64_t>(name + "num_wait"), 12U);
+    EXPECT_EQ(get<uint64_t>(name + "num_spin_acq"), 13U);
+    EXPECT_EQ(get<uint64_t>(name + "num_owner_switch"), 0U);
+    EXPECT_EQ(get<uint64_t>(name + "total_wait_time"), 14U);
+    EXPECT_EQ(get<uint64_t>(name + "max_wait_time"), 15U);
+    EXPECT_EQ(get<uint32_t>(name + "max_num_thds"), 16U);
+    EXPECT_EQ(get<uint64_t>("stats.arenas.1.bins.2.mutex.num_wait"), 2U);
+    EXPECT_EQ(get<uint32_t>("stats.arenas.1.bins.2.mutex.max_num_thds"), 6U);
+    EXPECT_EQ(get<uint64_t>("stats.arenas.1.mutexes.extents_dirty.num_ops"), 77U);
+    EXPECT_EQ(get<uint64_t>("stats.arenas.1.mutexes.large.num_ops"), 0U);
+    EXPECT_GT(get<uint64_t>("stats.mutexes.ctl.num_ops"), 0U);
+    EXPECT_EQ(act("stats.mutexes.reset"), 0);
+    refresh();
+    EXPECT_EQ(get<uint64_t>(name + "num_ops"), 0U);
+}
+
+TEST_F(Ctl, LargeClassesAnswerTheirCounts) {
+    fake_core().arenas[0].large_classes[5] = {10, 4, 0};
+    refresh();
+    EXPECT_EQ(get<uint64_t>("stats.arenas.0.lextents.5.nmalloc"), 10U);
+    EXPECT_EQ(get<uint64_t>("stats.arenas.0.lextents.5.nrequests"), 10U);
+    EXPECT_EQ(get<uint64_t>("stats.arenas.0.lextents.5.ndalloc"), 4U);
+    EXPECT_EQ(get<size_t>("stats.arenas.0.lextents.5.curlextents"), 6U);
+    EXPECT_EQ(get<uint64_t>("stats.arenas.0.large.nfills"), 10U);
+    EXPECT_EQ(get<size_t>("arenas.lextent.0.size"), 40U * 1024);
+    EXPECT_EQ(get<size_t>("arenas.lextent.190.size"), size_t{7} << 60);
+}
+
+TEST_F(Ctl, ADecayTimeOfOneArenaIsItsOwn) {
+    EXPECT_EQ(set<int64_t>("arena.1.dirty_decay_ms", 5), 0);
+    EXPECT_EQ(get<int64_t>("arena.1.dirty_decay_ms"), 5);
+    EXPECT_EQ(get<int64_t>("arena.0.dirty_decay_ms"), 0);
+    EXPECT_EQ(set<int64_t>("arena.1.muzzy_decay_ms", -2), EFAULT);
+    EXPECT_EQ(set<int64_t>("arena.4096.muzzy_decay_ms", 1), EFAULT);
+    EXPECT_EQ(set<int64_t>("arena.9.muzzy_decay_ms", 1), ENOENT);
+}
+
+TEST_F(Ctl, DssIsDisabledAndStaysSo) {
+    EXPECT_STREQ(get<const char*>("arena.0.dss"), "disabled");
+    EXPECT_EQ(set<const char*>("arena.0.dss", "disabled"), 0);
+    EXPECT_EQ(set<const char*>("arena.0.dss", "primary"), EFAULT);
+    EXPECT_EQ(set<const char*>("arena.0.dss", "elsewhere"), EINVAL);
+    EXPECT_EQ(set<const char*>("arena.0.dss", nullptr), EINVAL);
+}
+
+TEST_F(Ctl, ProfilingAnswersAsInABuildWithoutIt) {
+    for (const char* name : {"prof.active", "prof.dump", "prof.interval", "thread.prof.name",
+                             "prof.stats.bins.0.live", "experimental.hooks.prof_sample"}) {
+        EXPECT_EQ(act(name), ENOENT) << name;
+    }
+    EXPECT_EQ(set("prof.active", false), 0);
+    EXPECT_EQ(set("prof.active", true), ENOENT);
+    EXPECT_EQ(set<uint32_t>("prof.active", 0), EINVAL);
+}
+
+TEST_F(Ctl, ThreadsChooseWhatTheyCache) {
+    EXPECT_TRUE(get<bool>("thread.tcache.enabled"));
+    EXPECT_EQ(set("thread.tcache.enabled", false), 0);
+    EXPECT_FALSE(get<bool>("thread.tcache.enabled"));
+    EXPECT_EQ(set<size_t>("thread.tcache.max", 4096), 0);
+    EXPECT_EQ(get<size_t>("thread.tcache.max"), 4096U);
+    const auto slots = [](size_t bytes, int expected) {
+        size_t value = 0;
+        size_t length = sizeof value;
+        EXPECT_EQ(control("thread.tcache.ncached_max.read_sizeclass", &value, &length, &bytes,
+                          sizeof bytes),
+                  expected);
+        return value;
+    };
+    const char* const name = "thread.tcache.ncached_max.write";
+    EXPECT_GT(slots(100, 0), 0U);
+    EXPECT_EQ(set<const char*>(name, "64-128:0|1000-2000:5"), 0);
+    EXPECT_EQ(slots(100, 0), 0U);
+    EXPECT_EQ(slots(129, 0), core::kSizeClasses[core::small_class(129)].magazine_capacity);
+    EXPECT_EQ(slots(core::kSmallMax + 1, EINVAL), 0U);
+    for (const char* bad : {"", "8", "8-16", "8-16:", "16-8:1", "8-16:1|", "8-16:1,8-16:2",
+                            "a-b:1", "8-99999:1", "99999999999999999999-1:1"}) {
+        EXPECT_EQ(set<const char*>(name, bad), EINVAL) << bad;
+    }
+    EXPECT_EQ(set<const char*>(name, nullptr), EINVAL);
+}
+
+TEST_F(Ctl, ThePeakIsReadAndReset) {
+    fake_core().peak = 99;
+    EXPECT_EQ(get<uint64_t>("thread.peak.read"), 99U);
+    EXPECT_EQ(act("thread.peak.reset"), 0);
+    EXPECT_EQ(get<uint64_t>("thread.peak.read"), 0U);
+}
+
+TEST_F(Ctl, AWriteOnlyNodeGivesNothing) {
+    const char* const name = "experimental.hooks.safety_check_abort";
+    core::MisuseHook hook = [](const char*) {};
+    size_t length = sizeof hook;
+    EXPECT_EQ(control(name, &hook, &length, &hook, sizeof hook), EPERM);
+    EXPECT_EQ(control(name, nullptr, nullptr, nullptr, 0), EINVAL);
+    EXPECT_EQ(control(name, nullptr, nullptr, &hook, 4), EINVAL);
+    EXPECT_EQ(fake_core().misuse_hook, nullptr);
+    EXPECT_EQ(set(name, hook), 0);
+    EXPECT_EQ(fake_core().misuse_hook, hook);
+}
+
+TEST_F(Ctl, EveryNameIsListedOnceAndUnderstood) {
+    std::set<std::string> names;
+    visit_names(
+        [](void* out, const char* name, const NodeInfo&) {
+            EXPECT_TRUE(static_cast<std::set<std::string>*>(out)->insert(name).second) << name;
+            return true;
+        },
+        &names);
+    EXPECT_GT(names.size(), 350U);
+    EXPECT_EQ(names.count("stats.mutexes.ctl.max_wait_time"), 1U);
+    for (const std::string& name : names) {
+        std::array<size_t, kMaxDepth> mib{};
+        size_t depth = mib.size();
+        EXPECT_EQ(name_to_mib(concrete(name).c_str(), mib.data(), &depth), 0) << name;
+    }
+    int seen = 0;
+    visit_names([](void* out, const char*, const NodeInfo&) { return ++*static_cast<int*>(out) < 3; },
+                &seen);
+    EXPECT_EQ(seen, 3);
 }
 
 TEST_F(Ctl, AllArenasTogetherCountHugeBlocksAsLarge) {
@@ -199,13 +310,16 @@ TEST_F(Ctl, AllArenasTogetherCountHugeBlocksAsLarge) {
 }
 
 TEST_F(Ctl, BinsOfAnArenaAnswerTheirOwnClass) {
-    fake_core().arenas[2].bins[7] = {.live_regions = 1,
-                                     .cached_regions = 2,
-                                     .runs = 3,
-                                     .nonfull_runs = 4,
-                                     .runs_made = 5,
-                                     .fills = 6,
-                                     .flushes = 7};
+    core::BinSnapshot& bin = fake_core().arenas[2].bins[7];
+    bin.live_regions = 1;
+    bin.cached_regions = 2;
+    bin.runs = 3;
+    bin.nonfull_runs = 4;
+    bin.runs_made = 5;
+    bin.fills = 6;
+    bin.flushes = 7;
+    bin.regions_made = 8;
+    bin.regions_returned = 5;
     refresh();
     EXPECT_EQ(get<size_t>("stats.arenas.2.bins.7.curregs"), 1U);
     EXPECT_EQ(get<size_t>("stats.arenas.2.bins.7.curslabs"), 3U);
@@ -213,6 +327,11 @@ TEST_F(Ctl, BinsOfAnArenaAnswerTheirOwnClass) {
     EXPECT_EQ(get<uint64_t>("stats.arenas.2.bins.7.nslabs"), 5U);
     EXPECT_EQ(get<uint64_t>("stats.arenas.2.bins.7.nfills"), 6U);
     EXPECT_EQ(get<uint64_t>("stats.arenas.2.bins.7.nflushes"), 7U);
+    EXPECT_EQ(get<uint64_t>("stats.arenas.2.bins.7.nmalloc"), 8U);
+    EXPECT_EQ(get<uint64_t>("stats.arenas.2.bins.7.nrequests"), 8U);
+    EXPECT_EQ(get<uint64_t>("stats.arenas.2.bins.7.ndalloc"), 5U);
+    EXPECT_EQ(get<size_t>("stats.arenas.2.bins.7.cached"), 2U);
+    EXPECT_EQ(get<uint64_t>("stats.arenas.2.small.nmalloc"), 8U);
     EXPECT_EQ(get<size_t>("stats.arenas.2.bins.6.curregs"), 0U);
     EXPECT_EQ(get<size_t>("stats.arenas.1.bins.7.curregs"), 0U);
 }
@@ -285,46 +404,62 @@ TEST_F(Ctl, ClassesAnswerTheirShapeWithJemallocsTypes) {
 
 TEST_F(Ctl, OptionsAnswerTheirStartupValue) {
     const Settings& settings = startup_settings();
-    EXPECT_EQ(get<int64_t>("opt.dirty_decay_ms"), settings.heap.dirty_decay_ms);
-    EXPECT_EQ(get<int64_t>("opt.muzzy_decay_ms"), settings.heap.muzzy_decay_ms);
+    EXPECT_EQ(get<int64_t>("opt.dirty_decay_ms"), settings.signed_number(row("dirty_decay_ms")));
+    EXPECT_EQ(get<int64_t>("opt.muzzy_decay_ms"), settings.signed_number(row("muzzy_decay_ms")));
     EXPECT_EQ(get<unsigned>("opt.narenas"), 16U);
-    EXPECT_EQ(get<bool>("opt.tcache"), settings.heap.thread_cache);
+    EXPECT_EQ(get<bool>("opt.tcache"), settings.flag(row("tcache")));
 }
 
-TEST_F(Ctl, EveryOptionHasItsNode) {
+TEST_F(Ctl, EveryOptionHasItsNodeButThoseThatJemallocHasNoneFor) {
     for (const OptionInfo& option : kOptions) {
-        EXPECT_EQ(act("opt." + std::string(option.name)), 0) << option.name;
+        const std::string name = "opt." + std::string(option.name);
+        const bool answers = option.has_node && option.effect != Effect::absent;
+        EXPECT_EQ(act(name), answers ? 0 : ENOENT) << name;
+        size_t mib[2] = {};
+        size_t length = 2;
+        EXPECT_EQ(name_to_mib(name.c_str(), mib, &length), option.has_node ? 0 : ENOENT) << name;
     }
 }
 
-TEST_F(Ctl, EveryReadableNodeAnswersItsTypeByNameAndByMib) {
-    ASSERT_GT(node_count(), 60U);
-    size_t readable = 0;
-    for (size_t n = 0; n < node_count(); ++n) {
-        const NodeInfo info = node_info(n);
-        const std::string name = concrete(info.name);
-        EXPECT_FALSE(info.doc.empty()) << name;
-        std::array<size_t, kMaxDepth> mib{};
-        size_t depth = mib.size();
-        ASSERT_EQ(name_to_mib(name.c_str(), mib.data(), &depth), 0) << name;
-        if (info.access == "void")
-            continue;
-        ++readable;
-        const size_t expected = info.type == "bool"                                  ? 1
-                                : info.type == "unsigned" || info.type == "uint32_t" ? 4
-                                                                                     : 8;
-        std::array<unsigned char, 8> by_name{};
-        std::array<unsigned char, 8> by_mib{};
-        size_t length = expected;
-        EXPECT_EQ(control(name.c_str(), by_name.data(), &length, nullptr, 0), 0) << name;
-        EXPECT_EQ(control_by_mib(mib.data(), depth, by_mib.data(), &length, nullptr, 0), 0) << name;
-        EXPECT_EQ(length, expected) << name;
-        EXPECT_EQ(by_name, by_mib) << name;
-        if (info.access == "r") {
-            EXPECT_EQ(set<uint64_t>(name, 0), EPERM) << name;
-        }
+TEST_F(Ctl, OptionTextsAnswerWhereThereWasOne) {
+    size_t length = sizeof(const char*);
+    const char* text = nullptr;
+    for (const char* place : {"symlink", "env_var", "global_var", "global_var_2_conf_harder"}) {
+        const std::string name = std::string("opt.malloc_conf.") + place;
+        EXPECT_EQ(control(name.c_str(), &text, &length, nullptr, 0), ENOENT) << name;
     }
-    EXPECT_GT(readable, 55U);
+}
+
+TEST_F(Ctl, EveryReadableNameAnswersItsTypeByNameAndByMib) {
+    size_t readable = 0;
+    visit_names(
+        [](void* out, const char* pattern, const NodeInfo& info) {
+            const std::string name = concrete(pattern);
+            EXPECT_FALSE(info.doc.empty()) << name;
+            if (info.access != "r" || info.doc.find("absent:") == 0)
+                return true;
+            ++*static_cast<size_t*>(out);
+            std::array<size_t, kMaxDepth> mib{};
+            size_t depth = mib.size();
+            EXPECT_EQ(name_to_mib(name.c_str(), mib.data(), &depth), 0) << name;
+            const size_t expected = info.type == "bool"                                  ? 1
+                                    : info.type == "unsigned" || info.type == "uint32_t" ? 4
+                                                                                         : 8;
+            std::array<unsigned char, 8> by_name{};
+            std::array<unsigned char, 8> by_mib{};
+            size_t length = expected;
+            const int result = control(name.c_str(), by_name.data(), &length, nullptr, 0);
+            if (name.starts_with("opt.") && result == ENOENT)
+                return true;  // of a feature that the build has not, or a text that is not there
+            EXPECT_EQ(result, 0) << name;
+            EXPECT_EQ(control_by_mib(mib.data(), depth, by_mib.data(), &length, nullptr, 0), 0);
+            EXPECT_EQ(length, expected) << name;
+            EXPECT_EQ(by_name, by_mib) << name;
+            EXPECT_EQ(set<uint64_t>(name, 0), EPERM) << name;
+            return true;
+        },
+        &readable);
+    EXPECT_GT(readable, 300U);
 }
 
 TEST_F(Ctl, MibsTakeOtherIndicesInTheirNumericPlaces) {
@@ -402,7 +537,7 @@ TEST_F(Ctl, TheLockIsFreeOnBothSidesOfAFork) {
     fork_prepare();
     fork_child();
     refresh();
-    EXPECT_EQ(fake_core().heap_snapshots, 2);
+    EXPECT_EQ(fake_core().snapshots, 2);
 }
 
 TEST_F(Ctl, ErrnoIsNeverTouched) {

@@ -109,7 +109,13 @@ protected:
         heap.huge_allocated = 2'000'000'000;
         heap.huge_live = 1;
         heap.active = 7 * core::kPageSize;
-        heap.bins[3] = {.live_regions = 10, .runs = 1, .runs_made = 4};
+        heap.bins[3].live_regions = 10;
+        heap.bins[3].runs = 1;
+        heap.bins[3].runs_made = 4;
+        heap.bins[3].regions_made = 500;
+        heap.large_classes[2] = {9, 4, 0};
+        heap.page_lock.acquired = 31;
+        fake_core().locks.background.acquired = 17;
         fake_core().arenas[1].threads = 12;
     }
 
@@ -127,22 +133,22 @@ protected:
 
 TEST_F(Report, TextBeginsAndEndsWithItsMarkers) {
     const std::string text = print(nullptr);
-    EXPECT_EQ(text.find("___ Begin granary statistics ___\n"), 0U);
-    EXPECT_EQ(text.rfind("--- End granary statistics ---\n"),
-              text.size() - std::string("--- End granary statistics ---\n").size());
+    EXPECT_EQ(text.find("___ Begin jemalloc statistics ___\n"), 0U);
+    EXPECT_EQ(text.rfind("--- End jemalloc statistics ---\n"),
+              text.size() - std::string("--- End jemalloc statistics ---\n").size());
 }
 
 TEST_F(Report, TextShowsTotalsOptionsClassesAndArenas) {
     const std::string text = print("");
     EXPECT_TRUE(has(text,
-                    "Allocated: 5000000000, active: 28672, metadata: 0, resident: 0, "
-                    "mapped: 0, retained: 0\n"));
+                    "Allocated: 5000000000, active: 28672, metadata: 0 (n_thp 0, edata 0, rtree 0), "
+                    "resident: 0, mapped: 0, retained: 0, pinned: 0\n"));
     EXPECT_TRUE(has(text, "opt.dirty_decay_ms: 10000\n"));
-    EXPECT_TRUE(has(text, "opt.narenas: default\n"));
+    EXPECT_TRUE(has(text, "opt.narenas: 16\n"));
     EXPECT_TRUE(has(text, "opt.tcache: true\n"));
     EXPECT_TRUE(has(text, "Merged arenas stats:\n"));
     EXPECT_TRUE(has(text, "arenas[0]:\n"));
-    EXPECT_TRUE(has(text, "arenas[1]:\nassigned threads: 12\n"));
+    EXPECT_TRUE(has(text, "arenas[1]:\nname: auto_1\nassigned threads: 12\n"));
     EXPECT_FALSE(has(text, "arenas[2]:"));
     EXPECT_TRUE(has(text, "bins:"));
 }
@@ -152,7 +158,41 @@ TEST_F(Report, LettersLeavePartsOut) {
     EXPECT_FALSE(has(print("m"), "Merged"));
     EXPECT_FALSE(has(print("a"), "arenas["));
     EXPECT_FALSE(has(print("b"), "bins:"));
-    EXPECT_EQ(print("dlxehZ?"), print(""));
+    EXPECT_FALSE(has(print("l"), "large:   "  "          size"));
+    EXPECT_FALSE(has(print("e"), "extents: "));
+    EXPECT_FALSE(has(print("x"), "locks:"));
+    EXPECT_FALSE(has(print("h"), "HPA shard"));
+    const std::string all = print("");
+    for (const char* part : {"opt.", "Merged", "arenas[", "bins:", "curlextents", "extents: ",
+                             "locks:", "HPA shard"}) {
+        EXPECT_TRUE(has(all, part)) << part;
+    }
+    EXPECT_EQ(print("?Zq").size(), all.size());
+}
+
+TEST_F(Report, WhatComesBeforeTheFirstArenaIsTheSummary) {
+    const std::string text = print("mdablxe").substr(0, print("mdablxe").find("arenas["));
+    EXPECT_TRUE(has(text, "Allocated: "));
+    const std::string cut = print("").substr(0, print("").find("arenas["));
+    EXPECT_TRUE(has(cut, "Allocated: "));
+    EXPECT_TRUE(has(cut, "Merged arenas stats:"));
+    EXPECT_FALSE(has(cut, "name: auto_0"));
+}
+
+TEST_F(Report, OneArenaIsNotShownTwice) {
+    tests::reset_fake_core(1);
+    EXPECT_FALSE(has(print(""), "Merged"));
+    EXPECT_TRUE(has(print("a"), "Merged"));
+    EXPECT_FALSE(has(print("J"), "\"merged\""));
+    EXPECT_TRUE(has(print("Ja"), "\"merged\""));
+}
+
+TEST_F(Report, TablesShowCountsAndLeaveGaps) {
+    const std::string text = print("ga");
+    EXPECT_TRUE(has(text, "        ---\n"));
+    EXPECT_TRUE(has(text, " 57344"));  // the third large class
+    EXPECT_TRUE(has(text, "background_thread              17"));
+    EXPECT_TRUE(has(text, "extents_dirty                  31"));
 }
 
 TEST_F(Report, RefreshesTheStatistics) {
@@ -162,7 +202,8 @@ TEST_F(Report, RefreshesTheStatistics) {
 }
 
 TEST_F(Report, JsonIsOneValidObjectWithoutDuplicateKeys) {
-    for (const char* options : {"J", "Jg", "Jm", "Ja", "Jb", "Jgmab", "gJ"}) {
+    for (const char* options :
+         {"J", "Jg", "Jm", "Ja", "Jb", "Jl", "Jx", "Je", "Jh", "Jd", "Jgmab", "Jgmdablxeh", "gJ"}) {
         const std::string text = print(options);
         JsonReader reader(text);
         EXPECT_TRUE(reader.read()) << options << "\n" << text;
@@ -190,6 +231,20 @@ TEST_F(Report, JsonHasJemallocsKeys) {
     EXPECT_EQ(at("/jemalloc/stats.arenas/merged/bins/3/curregs"), "10");
     EXPECT_EQ(at("/jemalloc/stats.arenas/1/nthreads"), "12");
     EXPECT_EQ(at("/jemalloc/config/stats"), "true");
+    EXPECT_EQ(at("/jemalloc/stats/mutexes/background_thread/num_ops"), "17");
+    EXPECT_EQ(at("/jemalloc/stats.arenas/merged/bins/3/nmalloc"), "500");
+    EXPECT_EQ(at("/jemalloc/stats.arenas/merged/bins/3/mutex/max_num_thds"), "0");
+    EXPECT_EQ(at("/jemalloc/stats.arenas/merged/lextents/2/curlextents"), "5");
+    EXPECT_EQ(at("/jemalloc/stats.arenas/merged/large/nmalloc"), "9");
+    EXPECT_EQ(at("/jemalloc/stats.arenas/merged/mutexes/extents_dirty/num_ops"), "31");
+    EXPECT_EQ(at("/jemalloc/stats.arenas/merged/extents/198/pinned_bytes"), "0");
+    EXPECT_EQ(at("/jemalloc/stats.arenas/merged/extents/199/pinned_bytes"), "absent");
+    EXPECT_EQ(at("/jemalloc/stats.arenas/merged/hpa_shard/slabs/ndirty_huge"), "0");
+    EXPECT_EQ(at("/jemalloc/stats.arenas/0/name"), "auto_0");
+    EXPECT_EQ(at("/jemalloc/stats.arenas/merged/name"), "absent");
+    EXPECT_EQ(at("/jemalloc/arenas/lextent/0/size"), "40960");
+    EXPECT_EQ(at("/jemalloc/arenas/nhbins"), std::to_string(core::kSmallClassCount));
+    EXPECT_NE(at("/jemalloc/system/thp_mode"), "absent");
 }
 
 TEST_F(Report, PiecesAreTerminatedAndTogetherTheWhole) {

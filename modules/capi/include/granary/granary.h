@@ -23,6 +23,7 @@
 #define GRANARY_GRANARY_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 /* The version, major.minor.bugfix; mallctl("version") adds the revision of the build. */
 #define GRANARY_VERSION_MAJOR 0
@@ -171,6 +172,35 @@ typedef struct granary_smallocx_return {
 /* granary_mallocx() and granary_sallocx() in one; {a null pointer, 0} on failure. */
 GRANARY_API granary_smallocx_return_t granary_smallocx(size_t size, int flags) GRANARY_NOEXCEPT;
 
+/* ---- Batches ------------------------------------------------------------------------------ */
+
+/* Stores the addresses of `count` regions of `size` bytes in `out`, with the flags of
+ * granary_mallocx(), much faster than one by one. Returns how many there are: fewer than `count`
+ * when memory is exhausted. errno is not set. */
+GRANARY_API size_t granary_alloc_batch(size_t size, int flags, void** out,
+                                       size_t count) GRANARY_NOEXCEPT;
+
+/* Frees `count` regions, of any sizes; fastest if neighbours in the array have the same. Null
+ * pointers are passed over. */
+GRANARY_API void granary_free_batch(void* const* pointers, size_t count) GRANARY_NOEXCEPT;
+
+/* ---- Calls that return the usable size too ------------------------------------------------
+ * The size costs nothing here, where granary_malloc_usable_size() would have to look it up. A null
+ * pointer for where it goes is no error; on failure it is 0. */
+
+GRANARY_API void* granary_malloc_with_usize(size_t size,
+                                            size_t* usable) GRANARY_NOEXCEPT GRANARY_ATTR_MALLOC
+    GRANARY_ATTR_SIZE(1);
+GRANARY_API void* granary_calloc_with_usize(size_t count, size_t size,
+                                            size_t* usable) GRANARY_NOEXCEPT GRANARY_ATTR_MALLOC
+    GRANARY_ATTR_SIZES(1, 2);
+/* *old_usable is the size before, also on failure. */
+GRANARY_API void* granary_realloc_with_usize(void* pointer, size_t size, size_t* old_usable,
+                                             size_t* new_usable)
+    GRANARY_NOEXCEPT GRANARY_ATTR_UNUSED_RESULT GRANARY_ATTR_SIZE(2);
+/* *usable is the size that was freed. */
+GRANARY_API void granary_free_with_usize(void* pointer, size_t* usable) GRANARY_NOEXCEPT;
+
 /* ---- Questions ---------------------------------------------------------------------------- */
 
 /* Bytes that may be used at `pointer`, at least as many as were asked for; 0 for a null pointer. */
@@ -179,6 +209,12 @@ GRANARY_API size_t granary_malloc_usable_size(const void* pointer) GRANARY_NOEXC
 /* 1 if granary handed out the memory that `pointer` points into, 0 otherwise. Takes any value,
  * dereferences nothing, takes no lock. */
 GRANARY_API int granary_owns(const void* pointer) GRANARY_NOEXCEPT;
+
+/* 1 if moving the region would help to give memory back: it is small, and its run is used no better
+ * than the others of its size on the average. Copy it to granary_mallocx(n,
+ * GRANARY_MALLOCX_TCACHE_NONE) and free it by granary_dallocx() with the same flag. 0 for anything
+ * else, also for what is not the start of a live region. */
+GRANARY_API int granary_get_defrag_hint(void* pointer) GRANARY_NOEXCEPT;
 
 /* ---- Control ------------------------------------------------------------------------------
  * Named values in jemalloc's spelling, see docs/mallctl.md. The result is 0 or an error number;
@@ -204,9 +240,60 @@ GRANARY_API int granary_mallctlbymib(const size_t* mib, size_t mib_length, void*
 
 /* Prints statistics, piece by piece, through `writer` (a null pointer: to stderr). `options`, or a
  * null pointer, is letters that leave out parts: g general, m all arenas together, a each arena,
- * b size classes; J gives one JSON object instead of text. */
+ * d destroyed arenas, b small classes, l large classes, x locks, e unused pages, h huge pages; J
+ * gives one JSON object instead of text. Refreshes the statistics. */
 GRANARY_API void granary_malloc_stats_print(void (*writer)(void* opaque, const char* text),
                                             void* opaque, const char* options) GRANARY_NOEXCEPT;
+
+/* The same figures in the OpenMetrics text format, for a scraper: refreshes the statistics and prints
+ * them piece by piece through `writer` (a null pointer: to stderr). */
+GRANARY_API void granary_metrics_print(void (*writer)(void* opaque, const char* text),
+                                       void* opaque) GRANARY_NOEXCEPT;
+
+/* One name of the tree. In `name`, <arena>, <bin> and the like stand for an index. The texts live as
+ * long as the call of `visit`. `access` is "r", "w", "rw" or "void". */
+struct granary_ctl_node {
+    const char* name;
+    const char* type;
+    const char* access;
+    const char* meaning;
+};
+
+/* Calls visit(opaque, node) for every name until it returns something other than 0, and returns
+ * that, or 0. */
+GRANARY_API int granary_ctl_list(int (*visit)(void* opaque, const struct granary_ctl_node* node),
+                                 void* opaque);
+
+/* Statistics of one moment. Bytes unless said otherwise. Later versions of the library may add
+ * members at the end, never change or drop one. */
+struct granary_stats_v1 {
+    uint64_t size;      /* bytes of this struct that were filled in */
+    uint64_t epoch;     /* as mallctl("epoch") */
+    uint64_t allocated; /* live regions: small + large + huge */
+    uint64_t small_allocated;
+    uint64_t large_allocated;
+    uint64_t huge_allocated;
+    uint64_t active;        /* pages with live or cached regions */
+    uint64_t resident;      /* upper bound of physical memory */
+    uint64_t mapped;        /* active, dirty, muzzy and metadata pages */
+    uint64_t metadata;      /* descriptors */
+    uint64_t dirty;         /* unused, still in memory */
+    uint64_t muzzy;         /* unused, given back lazily */
+    uint64_t retained;      /* address space without memory */
+    uint64_t cached;        /* freed regions in magazines */
+    uint64_t thread_cached; /* of these, in threads' hands */
+    uint64_t run_bytes;     /* pages of runs, from which small regions come */
+    uint64_t dirty_purged;  /* given back since the start */
+    uint64_t muzzy_purged;
+    uint64_t large_live; /* regions */
+    uint64_t huge_live;  /* regions */
+    uint64_t arenas;
+    uint64_t threads; /* attached to arenas */
+};
+
+/* Refreshes the statistics and stores them, as many bytes as there is room for in `room`. Returns 0,
+ * or EINVAL if there is no room for the size. */
+GRANARY_API int granary_stats_v1_read(struct granary_stats_v1* out, size_t room) GRANARY_NOEXCEPT;
 
 /* Gives all unused memory back to the system. 1 if there was any, 0 otherwise. `pad` is ignored:
  * there is no break to keep. */

@@ -156,7 +156,7 @@ TEST(LibcNames, MallocStatsWritesTheReportToStderr) {
     testing::internal::CaptureStderr();
     malloc_stats();
     const std::string text = testing::internal::GetCapturedStderr();
-    EXPECT_EQ(text.find("___ Begin granary statistics ___"), 0U);
+    EXPECT_EQ(text.find("___ Begin jemalloc statistics ___"), 0U);
 }
 
 TEST(LibcNames, FailuresSetErrno) {

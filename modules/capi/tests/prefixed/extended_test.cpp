@@ -139,4 +139,64 @@ TEST_F(Allocx, SmallocxReturnsTheSizeToo) {
     }
 }
 
+TEST_F(Allocx, BatchesAreRegionsLikeOthers) {
+    std::vector<void*> out(300);
+    for (const int flags : {0, GRANARY_MALLOCX_ZERO, GRANARY_MALLOCX_TCACHE_NONE,
+                            GRANARY_MALLOCX_ALIGN(128) | GRANARY_MALLOCX_ARENA(0)}) {
+        ASSERT_EQ(granary_alloc_batch(100, flags, out.data(), out.size()), out.size());
+        for (void* pointer : out)
+            ASSERT_EQ(granary_sallocx(pointer, 0), granary_nallocx(100, flags));
+        granary_dallocx(out.back(), flags);
+        out.back() = nullptr;
+        granary_free_batch(out.data(), out.size());
+    }
+    EXPECT_EQ(granary_alloc_batch(kTooLarge, 0, out.data(), out.size()), 0U);
+    EXPECT_EQ(granary_get_defrag_hint(&out), 0);
+    EXPECT_EQ(granary_get_defrag_hint(nullptr), 0);
+}
+
+TEST(WithUsize, SizesAreTheUsableOnes) {
+    for (const size_t size : sizes()) {
+        size_t usable = 1;
+        void* pointer = granary_malloc_with_usize(size, &usable);
+        ASSERT_EQ(usable, granary_malloc_usable_size(pointer)) << size;
+        size_t old_usable = 1;
+        size_t new_usable = 1;
+        pointer = granary_realloc_with_usize(pointer, size + 100, &old_usable, &new_usable);
+        ASSERT_EQ(old_usable, usable);
+        ASSERT_EQ(new_usable, granary_malloc_usable_size(pointer));
+        size_t freed = 1;
+        granary_free_with_usize(pointer, &freed);
+        ASSERT_EQ(freed, new_usable);
+        pointer = granary_calloc_with_usize(size, 3, &usable);
+        ASSERT_EQ(usable, granary_malloc_usable_size(pointer)) << size;
+        ASSERT_TRUE(all_zero(pointer, usable));
+        granary_free_with_usize(pointer, nullptr);
+    }
+}
+
+TEST(WithUsize, NullPointersAndFailuresAreHarmless) {
+    size_t usable = 1;
+    granary_free_with_usize(nullptr, &usable);
+    EXPECT_EQ(usable, 0U);
+    granary_free_with_usize(nullptr, nullptr);
+    errno = 0;
+    usable = 1;
+    EXPECT_EQ(granary_malloc_with_usize(kTooLarge, &usable), nullptr);
+    EXPECT_EQ(usable, 0U);
+    EXPECT_EQ(errno, ENOMEM);
+    usable = 1;
+    EXPECT_EQ(granary_calloc_with_usize(kTooLarge / 2, 3, &usable), nullptr);
+    EXPECT_EQ(usable, 0U);
+    size_t old_usable = 1;
+    void* pointer = granary_realloc_with_usize(nullptr, 100, &old_usable, nullptr);
+    EXPECT_EQ(old_usable, 0U);
+    EXPECT_EQ(granary_realloc_with_usize(pointer, kTooLarge, &old_usable, &usable), nullptr);
+    EXPECT_EQ(old_usable, granary_malloc_usable_size(pointer));
+    EXPECT_EQ(usable, 0U);
+    pointer = granary_realloc_with_usize(pointer, 0, &old_usable, &usable);
+    EXPECT_EQ(pointer, nullptr) << "size 0 frees";
+    EXPECT_EQ(usable, 0U);
+}
+
 }  // namespace

@@ -11,7 +11,6 @@
 
 #include <granary/granary.h>
 #include <gtest/gtest.h>
-#include <granary/ctl/ctl.hpp>
 
 namespace {
 
@@ -155,7 +154,7 @@ TEST(Mallctl, TheReportGoesToTheWriter) {
     std::string text;
     granary_malloc_stats_print(
         [](void* out, const char* piece) { *static_cast<std::string*>(out) += piece; }, &text, "");
-    EXPECT_NE(text.find("___ Begin granary statistics ___"), std::string::npos);
+    EXPECT_NE(text.find("___ Begin jemalloc statistics ___"), std::string::npos);
     EXPECT_NE(text.find("arenas[0]:"), std::string::npos);
 }
 
@@ -171,48 +170,38 @@ TEST(Mallctl, AWriterMayAllocate) {
     EXPECT_GT(pieces, 1U);
 }
 
-/// Any name with any buffers: a documented code, and never a byte outside the buffer.
-TEST(Mallctl, NamesTimesBuffersAnswerWithDocumentedCodes) {
-    uint64_t state = 88172645463325252U;
-    auto random = [&] {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        return state;
-    };
-    const size_t lengths[] = {0, 1, 2, 4, 7, 8, 9, 16};
-    const char* const indices[] = {"0", "1", "40", "41", "4095", "4096", "4097", "99999999999"};
-    for (int round = 0; round < 100'000; ++round) {
-        std::string name(granary::ctl::node_info(random() % granary::ctl::node_count()).name);
-        for (size_t at = name.find('<'); at != std::string::npos; at = name.find('<')) {
-            name.replace(at, name.find('>') + 1 - at, indices[random() % std::size(indices)]);
-        }
-        if (random() % 8 == 0)
-            name.resize(random() % (name.size() + 1));
-        if (random() % 16 == 0 && !name.empty())
-            name[random() % name.size()] ^= 1;
-        // Values are zeros: valid for every node, and they switch nothing on.
-        std::array<unsigned char, 16> in{};
-        std::array<unsigned char, 32> out;
-        out.fill(0xee);
-        const size_t given = lengths[random() % std::size(lengths)];
-        size_t length = given;
-        const bool reads = random() % 2 == 0;
-        const bool writes = random() % 4 == 0;
-        const int result = granary_mallctl(name.c_str(), reads ? out.data() : nullptr,
-                                           reads || random() % 4 == 0 ? &length : nullptr,
-                                           writes ? in.data() : nullptr,
-                                           writes ? lengths[random() % std::size(lengths)] : 0);
-        EXPECT_TRUE(result == 0 || result == ENOENT || result == EPERM || result == EINVAL ||
-                    result == EFAULT)
-            << name << ": " << result;
-        for (size_t i = given; i < out.size(); ++i) ASSERT_EQ(out[i], 0xee) << name;
-        if (!reads) {
-            for (const unsigned char byte : out) ASSERT_EQ(byte, 0xee) << name;
-        }
-    }
-    int64_t ms = 10'000;
-    EXPECT_EQ(granary_mallctl("arenas.dirty_decay_ms", nullptr, nullptr, &ms, sizeof ms), 0);
+TEST(Mallctl, TheStructSaysWhatTheNamesSay) {
+    granary_free(granary_malloc(1));  // there is an arena now
+    granary_stats_v1 stats{};
+    ASSERT_EQ(granary_stats_v1_read(&stats, sizeof stats), 0);
+    EXPECT_EQ(stats.size, sizeof stats);
+    EXPECT_EQ(stats.epoch, get<uint64_t>("epoch"));
+    EXPECT_EQ(stats.allocated, get<size_t>("stats.allocated"));
+    EXPECT_EQ(stats.allocated, stats.small_allocated + stats.large_allocated + stats.huge_allocated);
+    EXPECT_EQ(stats.active, get<size_t>("stats.active"));
+    EXPECT_EQ(stats.resident, get<size_t>("stats.resident"));
+    EXPECT_EQ(stats.retained, get<size_t>("stats.retained"));
+    EXPECT_EQ(stats.run_bytes, get<size_t>("stats.arenas.4096.small.resident"));
+    EXPECT_EQ(stats.thread_cached, get<size_t>("stats.arenas.4096.tcache_bytes"));
+    EXPECT_GT(stats.metadata, 0U);
+    EXPECT_GT(stats.arenas, 0U);
+    // A caller of an older version has less room.
+    granary_stats_v1 older{};
+    older.active = 77;
+    ASSERT_EQ(granary_stats_v1_read(&older, offsetof(granary_stats_v1, active)), 0);
+    EXPECT_EQ(older.size, offsetof(granary_stats_v1, active));
+    EXPECT_EQ(older.epoch, stats.epoch + 1);
+    EXPECT_EQ(older.active, 77U);
+    EXPECT_EQ(granary_stats_v1_read(&older, 4), EINVAL);
+    EXPECT_EQ(granary_stats_v1_read(nullptr, sizeof older), EINVAL);
+}
+
+TEST(Mallctl, MetricsComeWholeAndEnd) {
+    std::string text;
+    granary_metrics_print(
+        [](void* out, const char* piece) { *static_cast<std::string*>(out) += piece; }, &text);
+    EXPECT_EQ(text.find("# TYPE granary_allocated_bytes gauge\n"), 0U);
+    EXPECT_EQ(text.rfind("# EOF\n"), text.size() - 6);
 }
 
 TEST(Mallctl, ManyThreadsAskAndRefresh) {

@@ -149,8 +149,8 @@ TEST(Options, ConfirmConfPrintsEverySetting) {
 TEST(Options, StatsPrintReportsOnceAtExit) {
     const Outcome outcome = run({PROBE}, {{"MALLOC_CONF", "stats_print:true"}});
     EXPECT_EQ(outcome.exit_code, 0);
-    EXPECT_EQ(outcome.err.find("___ Begin granary statistics ___"), 0U);
-    EXPECT_EQ(outcome.err.rfind("___ Begin granary statistics ___"), 0U);
+    EXPECT_EQ(outcome.err.find("___ Begin jemalloc statistics ___"), 0U);
+    EXPECT_EQ(outcome.err.rfind("___ Begin jemalloc statistics ___"), 0U);
     EXPECT_NE(outcome.err.find("opt.narenas: 3\n"), std::string::npos);
 }
 

@@ -84,6 +84,9 @@ void Arena::drain_inbox() noexcept {
     ScopedLock lock(inbox_mutex_);
     // ORDER: acquire, pairs with the release in post().
     Magazine* magazine = inbox_.exchange(nullptr, std::memory_order_acquire);
+    // What was on its way to an arena that has ended meanwhile is void.
+    if (GRANARY_UNLIKELY(!explicit_.alive.load(std::memory_order_relaxed)))
+        return discard(magazine);
     while (magazine != nullptr) {
         Magazine* next = magazine->next;
         magazine->next = nullptr;
@@ -159,13 +162,13 @@ void* Arena::allocate_large(size_t pages, size_t alignment, TouchedPages* touche
         PageMap::set_large(extent, owner_key());
     }
     large_bytes_.fetch_add(extent->bytes, std::memory_order_relaxed);
-    large_live_.fetch_add(1, std::memory_order_relaxed);
+    count_made(extent->bytes);
     return base::pointer_at(extent->base);
 }
 
 void Arena::deallocate_large(Extent* extent) noexcept {
     large_bytes_.fetch_sub(extent->bytes, std::memory_order_relaxed);
-    large_live_.fetch_sub(1, std::memory_order_relaxed);
+    count_freed(extent->bytes);
     const bool fits = extent->bytes >> kPageShift <= LargeCache::kMostPages;
     if (!fits || !large_cache_.keep(extent))
         release_large(extent);
@@ -190,16 +193,31 @@ bool Arena::resize_large(Extent* extent, size_t pages) noexcept {
         pages_.trim(extent, pages);
         PageMap::set_head(extent, owner_key(), detail::kLargeHead);
     }
+    if (pages != old_pages) {
+        count_made(pages << kPageShift);
+        count_freed(old_pages << kPageShift);
+    }
     return true;
 }
 
 void Arena::tick(uint64_t now_ns) noexcept {
+    if (!is_explicit())
+        return tick_locked(now_ns);
+    if (!explicit_.upkeep.try_lock())
+        return;  // somebody is at it, or is resetting it
+    tick_locked(now_ns);
+    explicit_.upkeep.unlock();
+}
+
+void Arena::tick_locked(uint64_t now_ns) noexcept {
     uint64_t due = next_age_.load(std::memory_order_relaxed);
     if (now_ns >= due &&
         next_age_.compare_exchange_strong(due, now_ns + kAgePeriod, std::memory_order_relaxed)) {
         age(false);
     }
     pages_.decay(now_ns);  // also with nothing unused (D3 of decay.hpp)
+    if (ChunkSource* own = own_source())
+        own->decay(now_ns);
 }
 
 void Arena::age(bool all) noexcept {
@@ -218,9 +236,11 @@ void Arena::age(bool all) noexcept {
     }
 }
 
-size_t Arena::purge() noexcept {
-    age(true);
-    return pages_.purge();
+bool Arena::has_unpurged() noexcept {
+    ChunkSource* own = own_source();
+    return pages_.has_unpurged() ||
+           (own != nullptr &&
+            own->free_bytes(PageState::dirty) + own->free_bytes(PageState::muzzy) != 0);
 }
 
 bool Arena::fresh_blocks_get_written(uintptr_t base, size_t bytes) noexcept {
@@ -229,10 +249,32 @@ bool Arena::fresh_blocks_get_written(uintptr_t base, size_t bytes) noexcept {
     return pages_.source().is_dense(last, last_bytes);
 }
 
-void Arena::count_huge(int64_t blocks, int64_t bytes) noexcept {
-    // Two's complement: adding a negative number subtracts.
-    huge_live_.fetch_add(static_cast<size_t>(blocks), std::memory_order_relaxed);
-    huge_bytes_.fetch_add(static_cast<size_t>(bytes), std::memory_order_relaxed);
+size_t Arena::purge() noexcept {
+    if (!is_explicit())
+        return purge_locked();
+    ScopedLock lock(explicit_.upkeep);
+    return purge_locked();
+}
+
+size_t Arena::purge_locked() noexcept {
+    age(true);
+    size_t bytes = pages_.purge();
+    if (ChunkSource* own = own_source())
+        bytes += own->purge();
+    return bytes;
+}
+
+void Arena::count_huge(size_t old_bytes, size_t new_bytes) noexcept {
+    if (new_bytes != 0) {
+        count_made(new_bytes);
+        huge_live_.fetch_add(1, std::memory_order_relaxed);
+        huge_bytes_.fetch_add(new_bytes, std::memory_order_relaxed);
+    }
+    if (old_bytes != 0) {
+        huge_live_.fetch_sub(1, std::memory_order_relaxed);
+        huge_bytes_.fetch_sub(old_bytes, std::memory_order_relaxed);
+        count_freed(old_bytes);
+    }
 }
 
 void Arena::check_invariants() noexcept {

@@ -26,6 +26,7 @@
 #include "arena/explicit_part.hpp"
 #include "arena/large_cache.hpp"
 #include "arena/magazine.hpp"
+#include "granary/core/large_class.hpp"
 #include "page/page_allocator.hpp"
 
 namespace granary::core {
@@ -57,6 +58,11 @@ public:
     [[nodiscard]] void* allocate_one(unsigned size_class) noexcept;
     void deallocate_one(unsigned size_class, void* region) noexcept;
 
+    /// Returns how many it got; fewer than `count`: out of memory.
+    [[nodiscard]] size_t allocate_many(unsigned size_class, void** out, size_t count) noexcept;
+    /// See Bin.
+    [[nodiscard]] bool is_worth_moving(unsigned size_class, const void* region) noexcept;
+
     /// @param pages     1 .. kChunkPages; @param alignment in pages
     /// @param touched   see PageAllocator
     [[nodiscard]] void* allocate_large(size_t pages, size_t alignment,
@@ -68,22 +74,31 @@ public:
 
     /// Decay: purges by the curve; ages bins at most once per kAgePeriod.
     void tick(uint64_t now_ns) noexcept;
-    [[nodiscard]] bool has_unpurged() const noexcept { return pages_.has_unpurged(); }
+    [[nodiscard]] bool has_unpurged() noexcept;
     /// Distributes everything parked and purges every unused page. Returns bytes given back.
     size_t purge() noexcept;
     /// Returns parked and posted regions to their runs, all of them or only the idle ones, and
     /// cached large regions to the pages.
     void age(bool all) noexcept;
 
+    /// Everything but huge blocks is free at once; nobody uses it. Holds nothing afterwards.
+    void drop_all() noexcept;
+
     /// Notes a huge block in fresh memory. @return whether the one before it got written: then this
     /// one will be, for all one knows.
     [[nodiscard]] bool fresh_blocks_get_written(uintptr_t base, size_t bytes) noexcept;
-    /// A huge block that counts as this arena's.
-    void count_huge(int64_t blocks, int64_t bytes) noexcept;
+    /// A huge block that counts as this arena's: made (from 0), freed (to 0) or resized.
+    void count_huge(size_t old_bytes, size_t new_bytes) noexcept;
 
     /// True if the program made it: no thread is attached to it that did not ask for it.
     [[nodiscard]] bool is_explicit() const noexcept { return explicit_.maker == Maker::program; }
     ExplicitPart& explicit_part() noexcept { return explicit_; }
+
+    /// The source of an arena with hooks, else nullptr.
+    [[nodiscard]] ChunkSource* own_source() const noexcept {
+        // ORDER: acquire, pairs with attach_hooks().
+        return explicit_.own_source.load(std::memory_order_acquire);
+    }
 
     PageAllocator& pages() noexcept { return pages_; }
     Mutex& inbox_mutex() noexcept { return inbox_mutex_; }
@@ -94,7 +109,22 @@ public:
     /// Freed large regions that are kept with their pages used.
     [[nodiscard]] size_t cached_large_bytes() const noexcept { return large_cache_.bytes(); }
     [[nodiscard]] size_t large_live() const noexcept {
-        return large_live_.load(std::memory_order_relaxed);
+        size_t live = 0;
+        for (const LargeCounts& counts : large_counts_) live += counts.live();
+        const size_t huge = huge_live();
+        return live > huge ? live - huge : 0;
+    }
+    /// Large regions and huge blocks of one class: ever made, ever freed.
+    struct LargeCounts {
+        std::atomic<uint64_t> made{0};
+        std::atomic<uint64_t> freed{0};
+        [[nodiscard]] uint64_t live() const noexcept {
+            const uint64_t gone = freed.load(std::memory_order_relaxed);
+            return made.load(std::memory_order_relaxed) - gone;
+        }
+    };
+    [[nodiscard]] const LargeCounts& large_counts(size_t large_class) const noexcept {
+        return large_counts_[large_class];
     }
     [[nodiscard]] size_t huge_bytes() const noexcept {
         return huge_bytes_.load(std::memory_order_relaxed);
@@ -105,23 +135,36 @@ public:
     void check_invariants() noexcept;
 
     std::atomic<uint32_t> threads{0};  ///< attached; written under LockRank::arena_set
+    std::atomic<uint64_t> born_ns{0};  ///< when it was made
+    /// Has a decay time of its own; guarded by the ThreadSet's lock.
+    bool own_dirty_decay = false;
+    bool own_muzzy_decay = false;
 
 private:
     static constexpr uint32_t kInboxLimit = 128;
 
+    void tick_locked(uint64_t now_ns) noexcept;
+    size_t purge_locked() noexcept;
+    void discard(Magazine* chain) noexcept;
     Extent* make_run(unsigned size_class) noexcept;
     Extent* allocate_pages(size_t pages, size_t alignment, TouchedPages* touched) noexcept;
     void release_runs(ExtentList& released) noexcept;
     void release_large(Extent* extent) noexcept;
+    void count_made(size_t bytes) noexcept {
+        large_counts_[large_class_of(bytes)].made.fetch_add(1, std::memory_order_relaxed);
+    }
+    void count_freed(size_t bytes) noexcept {
+        large_counts_[large_class_of(bytes)].freed.fetch_add(1, std::memory_order_relaxed);
+    }
 
     const uint32_t index_;     // const after init
     MagazinePool& magazines_;  // const after init
     PageAllocator pages_;
     std::atomic<size_t> large_bytes_{0};
-    std::atomic<size_t> large_live_{0};
     std::atomic<size_t> huge_bytes_{0};
     std::atomic<size_t> huge_live_{0};
     std::atomic<uint64_t> next_age_{0};
+    std::array<LargeCounts, kLargeClassCount> large_counts_{};
     std::atomic<uintptr_t> last_fresh_{0};      // base and
     std::atomic<size_t> last_fresh_bytes_{0};  // length; of different blocks at worst: only probed
     std::array<Bin, kSmallClassCount> bins_;

@@ -103,6 +103,7 @@ size_t Bin::fill_locked(void** out, size_t most) noexcept {
     // Popped from the top: the lowest address is to come out first.
     std::reverse(out, out + count);
     taken_ += count;
+    regions_made_ += count;
     fills_ += count != 0 ? 1 : 0;
     return count;
 }
@@ -256,8 +257,10 @@ BinCounts Bin::counts() noexcept {
         for (Extent& run : bucket) counts.nonfull_runs += run.free_regions != 0 ? 1 : 0;
     }
     counts.runs_made = runs_made_;
+    counts.regions_made = regions_made_;
     counts.fills = fills_;
     counts.flushes = flushes_;
+    counts.lock = mutex_.counters();
     return counts;
 }
 

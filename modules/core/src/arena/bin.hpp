@@ -31,8 +31,20 @@ struct BinCounts {
     size_t runs = 0;
     size_t nonfull_runs = 0;
     uint64_t runs_made = 0;
+    uint64_t regions_made = 0;  ///< ever taken; returned = made - taken
     uint64_t fills = 0;
     uint64_t flushes = 0;
+    LockSnapshot lock;
+};
+
+/// How well the run of a region is used, and its bin.
+struct RunView {
+    uintptr_t next_run = 0;  ///< where the next region comes from; 0: from a run not made yet
+    size_t free_regions = 0;
+    size_t regions = 0;
+    size_t run_bytes = 0;
+    size_t bin_free_regions = 0;
+    size_t bin_regions = 0;
 };
 
 class Bin {
@@ -63,6 +75,20 @@ public:
     /// into `empties`.
     void age(bool all, ExtentList& released, Magazine*& empties) noexcept;
 
+    /// Up to `count` regions, parked ones first. @param empties emptied magazines, chained
+    /// @return fewer than `count`: a new run is needed.
+    [[nodiscard]] size_t take_many(void** out, size_t count, Magazine*& empties) noexcept;
+
+    /// False if the region is in none of this bin's runs.
+    [[nodiscard]] bool look_at(const void* region, RunView& out) noexcept;
+    /// True if the region's run is used no better than the average of those that are not full.
+    /// @param recount receives whether that average was taken anew, which happens now and then.
+    [[nodiscard]] bool is_worth_moving(const void* region, bool& recount) noexcept;
+
+    /// Forgets every run and every parked magazine: the pages of all of them are given back.
+    /// @param empties magazines, chained; what they hold is gone
+    void drop_all(Magazine*& empties) noexcept;
+
     /// One region, for callers without a cache; nullptr: a new run is needed.
     [[nodiscard]] void* take_one() noexcept;
     void give_one(void* region, ExtentList& released) noexcept;
@@ -86,6 +112,7 @@ private:
     void give_locked(void* region, ExtentList& released) noexcept;
     void refile_locked(Extent& run) noexcept;
     void release_locked(Extent& run, ExtentList& released) noexcept;
+    [[nodiscard]] const Extent* next_run_locked() const noexcept;
 
     Mutex mutex_{LockRank::bin};
     uint32_t owner_key_ = 0;  // const after init
@@ -104,8 +131,12 @@ private:
     size_t taken_ = 0;
     size_t runs_ = 0;
     uint64_t runs_made_ = 0;
+    uint64_t regions_made_ = 0;
     uint64_t fills_ = 0;
     uint64_t flushes_ = 0;
+    size_t questions_ = 0;  // is_worth_moving() until the average is taken anew
+    size_t nonfull_runs_ = 0;
+    size_t nonfull_taken_ = 0;
 };
 
 }  // namespace granary::core

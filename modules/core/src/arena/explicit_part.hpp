@@ -18,6 +18,9 @@
 
 namespace granary::core {
 
+class ChunkSource;
+struct HookedArena;
+
 /// Who makes an arena: granary, for threads as they come, or the program, by name.
 enum class Maker : uint8_t { granary, program };
 
@@ -28,10 +31,14 @@ struct ExplicitPart {
 
     const Maker maker;
     std::atomic<bool> alive{true};         ///< written under LockRank::arena_set
-    std::array<char, kNameSize> name{};    ///< guarded by LockRank::arena_set; empty: by default
-    Mutex upkeep{LockRank::upkeep};        ///< held by reset, and by ticks of such an arena
+    std::array<char, kNameSize> name{};  ///< guarded by LockRank::arena_set; empty: by default
+    Mutex upkeep{LockRank::upkeep};      ///< held by reset, and by ticks and purges of such an arena
     Mutex huge_mutex{LockRank::huge_list};
-    ExtentList huge;                       ///< guarded by huge_mutex (Q1)
+    ExtentList huge;  ///< guarded by huge_mutex (Q1)
+    // Of an arena with hooks, written under LockRank::arena_set.
+    std::atomic<HookedArena*> hooked{nullptr};
+    std::atomic<ChunkSource*> own_source{nullptr};  ///< its source, to be decayed with it
+    std::atomic<bool> has_hooks{false};             ///< false again when the arena was destroyed
 };
 
 }  // namespace granary::core

@@ -3,19 +3,39 @@
 // misuse.cpp — see the header.
 #include "arena/misuse.hpp"
 
+#include <atomic>
+
 #include <granary/base/bits.hpp>
 #include <granary/base/fixed_string.hpp>
 #include <granary/base/panic.hpp>
 
 namespace granary::core::misuse {
 
+namespace {
+
 using Line = base::FixedString<200>;
+
+constinit std::atomic<MisuseHook> g_hook{nullptr};
+
+[[noreturn]] void fail(const Line& line) noexcept {
+    // ORDER: acquire, pairs with the release in set_hook(): what the hook's owner wrote is seen.
+    if (const MisuseHook hook = g_hook.load(std::memory_order_acquire))
+        hook(line.c_str());
+    base::panic(line.view());
+}
+
+}  // namespace
+
+void set_hook(MisuseHook hook) noexcept {
+    // ORDER: release, pairs with the acquire in fail().
+    g_hook.store(hook, std::memory_order_release);
+}
 
 void double_free(const void* pointer, size_t size_class_bytes) noexcept {
     Line line;
     line.append("double free of ").append_hex(base::address_of(pointer));
     line.append(" (size class ").append_decimal(size_class_bytes).append(")");
-    base::panic(line.view());
+    fail(line);
 }
 
 void use_after_free(std::string_view call, const void* pointer, size_t size_class_bytes) noexcept {
@@ -26,7 +46,7 @@ void use_after_free(std::string_view call, const void* pointer, size_t size_clas
     line.append(", which is already free (size class ")
         .append_decimal(size_class_bytes)
         .append(")");
-    base::panic(line.view());
+    fail(line);
 }
 
 void never_allocated(std::string_view call, const void* pointer, size_t size_class_bytes) noexcept {
@@ -35,7 +55,7 @@ void never_allocated(std::string_view call, const void* pointer, size_t size_cla
     line.append(", which was never allocated (size class ")
         .append_decimal(size_class_bytes)
         .append(")");
-    base::panic(line.view());
+    fail(line);
 }
 
 void interior(std::string_view call, const void* pointer, size_t size_class_bytes) noexcept {
@@ -43,14 +63,14 @@ void interior(std::string_view call, const void* pointer, size_t size_class_byte
     line.append(call).append(" of ").append_hex(base::address_of(pointer));
     line.append(", which is not the start of an allocation (interior pointer into a ");
     line.append_decimal(size_class_bytes).append("-byte region)");
-    base::panic(line.view());
+    fail(line);
 }
 
 void foreign(std::string_view call, const void* pointer) noexcept {
     Line line;
     line.append(call).append(" of ").append_hex(base::address_of(pointer));
     line.append(", which granary does not own");
-    base::panic(line.view());
+    fail(line);
 }
 
 void wrong_size(const void* pointer, size_t given_bytes, size_t size_class_bytes) noexcept {
@@ -59,7 +79,7 @@ void wrong_size(const void* pointer, size_t given_bytes, size_t size_class_bytes
     line.append_decimal(given_bytes)
         .append(" bytes, but its size class is ")
         .append_decimal(size_class_bytes);
-    base::panic(line.view());
+    fail(line);
 }
 
 }  // namespace granary::core::misuse

@@ -8,7 +8,12 @@
 #include <cstddef>
 #include <string_view>
 
+#include "granary/core/control.hpp"
+
 namespace granary::core::misuse {
+
+/// Called with the line before the abort; nullptr for none.
+void set_hook(MisuseHook hook) noexcept;
 
 [[noreturn]] void double_free(const void* pointer, size_t size_class_bytes) noexcept;
 /// @param call "free", "realloc", "malloc_usable_size", "sized free"

@@ -110,15 +110,6 @@ void ExplicitCache::set_alive(bool alive) noexcept {
     alive_ = alive;
 }
 
-void ExplicitCache::add_held(std::array<size_t, kSmallClassCount>& sums, uint32_t arena) noexcept {
-    ScopedLock lock(mutex_);
-    for (unsigned c = 0; c < kSmallClassCount; ++c) {
-        const Magazine* current = current_[c];
-        if (current != nullptr && (arena == kNoArena || current->arena == arena))
-            sums[c] += current->size();
-    }
-}
-
 void ExplicitCache::check_invariants() noexcept {
     ScopedLock lock(mutex_);
     for (unsigned c = 0; c < kSmallClassCount; ++c) {

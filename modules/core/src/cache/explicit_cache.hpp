@@ -35,9 +35,15 @@ public:
     [[nodiscard]] bool is_alive() noexcept;
     void set_alive(bool alive) noexcept;  ///< a cache that dies is flushed
 
-    /// Adds the regions held, by class; of one arena or of all (kNoArena).
-    void add_held(std::array<size_t, kSmallClassCount>& sums, uint32_t arena) noexcept;
-    static constexpr uint32_t kNoArena = ~uint32_t{0};
+    /// Calls visit(arena, class, regions) for what is held, under the lock.
+    template <class Visit>
+    void for_each_held(Visit visit) noexcept {
+        ScopedLock lock(mutex_);
+        for (unsigned c = 0; c < kSmallClassCount; ++c) {
+            if (const Magazine* current = current_[c])
+                visit(uint32_t{current->arena}, c, size_t{current->size()});
+        }
+    }
 
     void check_invariants() noexcept;
     Mutex& mutex() noexcept { return mutex_; }

@@ -30,8 +30,20 @@ void ThreadSet::set_decay(int64_t dirty_ms, int64_t muzzy_ms, uint64_t now_ns) n
     ScopedLock lock(mutex_);
     dirty_decay_ms_ = dirty_ms;
     muzzy_decay_ms_ = muzzy_ms;
-    for (uint32_t i = 0; i < arena_count(); ++i)
-        arena_at(i)->pages().set_decay(dirty_ms, muzzy_ms, now_ns);
+    for (uint32_t i = 0; i < arena_count(); ++i) {
+        Arena& arena = *arena_at(i);
+        if (!arena.own_dirty_decay)
+            arena.pages().set_one_decay(DecayKind::dirty, dirty_ms, now_ns);
+        if (!arena.own_muzzy_decay)
+            arena.pages().set_one_decay(DecayKind::muzzy, muzzy_ms, now_ns);
+    }
+}
+
+void ThreadSet::set_arena_decay(Arena& arena, DecayKind kind, int64_t milliseconds,
+                                uint64_t now_ns) noexcept {
+    ScopedLock lock(mutex_);
+    (kind == DecayKind::dirty ? arena.own_dirty_decay : arena.own_muzzy_decay) = true;
+    arena.pages().set_one_decay(kind, milliseconds, now_ns);
 }
 
 ThreadState* ThreadSet::attach(uint64_t now_ns) noexcept {
@@ -58,6 +70,10 @@ ThreadState* ThreadSet::attach(uint64_t now_ns) noexcept {
     state->mode = ThreadState::Mode::cached;
     state->allocated.store(0, std::memory_order_relaxed);
     state->deallocated.store(0, std::memory_order_relaxed);
+    state->peak_base = 0;
+    state->peak = 0;
+    state->uncached = 0;
+    state->cache_max = kSmallMax;
     state->arena->threads.fetch_add(1, std::memory_order_relaxed);
     return state;
 }
@@ -95,6 +111,7 @@ Arena* ThreadSet::make_arena_locked(Maker maker, uint64_t now_ns) noexcept {
     Arena* arena = new (memory) Arena(index, *source_, *metadata_, *magazines_, maker);
     arena->pages().set_decay(dirty_decay_ms_, muzzy_decay_ms_, now_ns);
     automatic_count_ += maker == Maker::granary ? 1 : 0;
+    arena->born_ns.store(now_ns, std::memory_order_relaxed);
     // ORDER: release, pairs with arena_at() and arena_count(): a found arena is complete.
     g_arenas[index].store(arena, std::memory_order_release);
     arena_count_.store(index + 1, std::memory_order_release);
@@ -106,7 +123,45 @@ Arena* ThreadSet::make_explicit_arena(uint64_t now_ns) noexcept {
     // Callers without a thread state are served by the first arena: it is an automatic one.
     if (automatic_count_ == 0 && make_arena_locked(Maker::granary, now_ns) == nullptr)
         return nullptr;
+    if (retired_count_ != 0) {
+        if (Arena* arena = revive_arena_locked(now_ns))
+            return arena;
+    }
     return make_arena_locked(Maker::program, now_ns);
+}
+
+/// An arena that ended, if no outbox has regions of it: its page entries are gone already, and its
+/// inbox holds only what is void.
+Arena* ThreadSet::revive_arena_locked(uint64_t now_ns) noexcept {
+    for (uint32_t i = 0; i < arena_count(); ++i) {
+        Arena* arena = arena_at(i);
+        ExplicitPart& part = arena->explicit_part();
+        if (part.alive.load(std::memory_order_relaxed))
+            continue;
+        bool is_named = false;
+        for (ThreadState& state : all_) is_named = is_named || state.has_regions_of(*arena);
+        if (is_named)
+            continue;
+        arena->drop_all();
+        arena->pages().set_decay(dirty_decay_ms_, muzzy_decay_ms_, now_ns);
+        part.name = {};
+        part.alive.store(true, std::memory_order_relaxed);
+        --retired_count_;
+        return arena;
+    }
+    return nullptr;
+}
+
+bool ThreadSet::retire_arena(Arena& arena) noexcept {
+    ScopedLock lock(mutex_);
+    std::atomic<bool>& alive = arena.explicit_part().alive;
+    if (!alive.load(std::memory_order_relaxed) ||
+        arena.threads.load(std::memory_order_relaxed) != 0) {
+        return false;
+    }
+    alive.store(false, std::memory_order_relaxed);
+    ++retired_count_;
+    return true;
 }
 
 void ThreadSet::set_default_decay(int64_t dirty_ms, int64_t muzzy_ms) noexcept {
@@ -115,11 +170,14 @@ void ThreadSet::set_default_decay(int64_t dirty_ms, int64_t muzzy_ms) noexcept {
     muzzy_decay_ms_ = muzzy_ms;
 }
 
-void ThreadSet::rebind(ThreadState& state, Arena& arena) noexcept {
+bool ThreadSet::rebind(ThreadState& state, Arena& arena) noexcept {
     ScopedLock lock(mutex_);
+    if (!arena.explicit_part().alive.load(std::memory_order_relaxed))
+        return false;
     state.arena->threads.fetch_sub(1, std::memory_order_relaxed);
     state.bind(arena, *magazines_, *metadata_);
     arena.threads.fetch_add(1, std::memory_order_relaxed);
+    return true;
 }
 
 void ThreadSet::detach(ThreadState& state) noexcept {

@@ -24,6 +24,7 @@
 #include <granary/base/intrusive_list.hpp>
 
 #include "cache/thread_state.hpp"
+#include "granary/core/control.hpp"
 #include "sync/mutex.hpp"
 
 namespace granary::core {
@@ -35,19 +36,26 @@ public:
     void bind(ChunkSource& source, MetadataHeap& metadata, MagazinePool& magazines,
               uint32_t arena_limit) noexcept;
 
-    /// Decay times that arenas made later start with; existing ones are changed too.
+    /// Decay times that arenas made later start with; existing ones are changed too, unless they
+    /// have their own.
     void set_decay(int64_t dirty_ms, int64_t muzzy_ms, uint64_t now_ns) noexcept;
+    /// Gives one arena a decay time of its own.
+    void set_arena_decay(Arena& arena, DecayKind kind, int64_t milliseconds,
+                         uint64_t now_ns) noexcept;
 
     /// A state for a new thread: idle, or fresh; nullptr: out of memory.
     [[nodiscard]] ThreadState* attach(uint64_t now_ns) noexcept;
     /// The thread ends: its outbox is posted, the rest idles with its arena.
     void detach(ThreadState& state) noexcept;
 
-    /// Moves an attached thread to another arena; its cache is empty (flush() it before).
-    void rebind(ThreadState& state, Arena& arena) noexcept;
+    /// Moves an attached thread to another arena; its cache is empty (flush() it before). False if
+    /// the arena was retired.
+    bool rebind(ThreadState& state, Arena& arena) noexcept;
 
     /// An arena that no thread is attached to by itself; nullptr: out of memory or of indices.
     [[nodiscard]] Arena* make_explicit_arena(uint64_t now_ns) noexcept;
+    /// An arena of the program's ends. False if threads are attached, or if it ended before.
+    bool retire_arena(Arena& arena) noexcept;
     /// Decay times that arenas made later start with.
     void set_default_decay(int64_t dirty_ms, int64_t muzzy_ms) noexcept;
 
@@ -80,6 +88,7 @@ private:
     Arena* make_arena_locked(Maker maker, uint64_t now_ns) noexcept;
     Arena* choose_arena_locked(uint64_t now_ns) noexcept;
     void retire_locked(ThreadState& state) noexcept;
+    [[nodiscard]] Arena* revive_arena_locked(uint64_t now_ns) noexcept;
 
     Mutex mutex_{LockRank::arena_set};
     ChunkSource* source_ = nullptr;      // const after init
@@ -92,6 +101,7 @@ private:
     base::IntrusiveList<ThreadState, &ThreadState::idle_link> idle_;  // newest first
     base::IntrusiveList<ThreadState, &ThreadState::idle_link> strays_;  // N4
     uint32_t automatic_count_ = 0;
+    uint32_t retired_count_ = 0;  // arenas that ended and whose index was not used again
     int64_t dirty_decay_ms_ = 0;
     int64_t muzzy_decay_ms_ = 0;
 };

@@ -63,6 +63,8 @@ void* ThreadState::pop(unsigned size_class) noexcept {
 }
 
 void* ThreadState::refill_and_pop(unsigned size_class) noexcept {
+    if (GRANARY_UNLIKELY(!caches(size_class)))
+        return arena->allocate_one(size_class);
     const Transition rewriting(transition, static_cast<uint8_t>(size_class + 1));
     Magazine* empty = current(size_class);
     if (empty == nullptr)
@@ -82,12 +84,23 @@ void* ThreadState::refill_and_pop(unsigned size_class) noexcept {
     return filled->first()[count - 1];
 }
 
+size_t ThreadState::pop_many(unsigned size_class, void** out, size_t count) noexcept {
+    Magazine* magazine = current(size_class);
+    if (magazine == nullptr)
+        return 0;
+    void** top = tops[size_class].load(std::memory_order_relaxed);
+    const size_t taken = std::min(count, static_cast<size_t>(top - magazine->first()));
+    for (size_t i = 0; i < taken; ++i) out[i] = *--top;
+    tops[size_class].store(top, std::memory_order_relaxed);
+    return taken;
+}
+
 void ThreadState::push(unsigned size_class, void* region) noexcept {
     void** top = tops[size_class].load(std::memory_order_relaxed);
     if (GRANARY_UNLIKELY(top[-1] == region || top[-2] == region))
         misuse::double_free(region, kSizeClasses[size_class].size);
     if (is_full(top)) {
-        if (!make_room(size_class)) {
+        if (!caches(size_class) || !make_room(size_class)) {
             arena->deallocate_one(size_class, region);
             return;
         }
@@ -111,6 +124,13 @@ bool ThreadState::make_room(unsigned size_class) noexcept {
     empty->dedicate(arena->index(), size_class);
     install(size_class, empty, 0);
     return true;
+}
+
+void ThreadState::set_cached(unsigned first, unsigned last, bool cached) noexcept {
+    for (unsigned c = first; c <= last; ++c) {
+        const uint64_t bit = uint64_t{1} << c;
+        uncached = cached ? uncached & ~bit : uncached | bit;
+    }
 }
 
 Magazine* ThreadState::take_current(unsigned size_class) noexcept {
@@ -282,6 +302,17 @@ size_t ThreadState::cached(unsigned size_class) const noexcept {
     const auto room = static_cast<size_t>(magazine_of(top)->slots.end() - top);
     const size_t capacity = kSizeClasses[size_class].magazine_capacity;
     return room <= capacity ? capacity - room : 0;
+}
+
+bool ThreadState::has_regions_of(const Arena& other) const noexcept {
+    bool found = false;
+    for (const auto& set : outbox) {
+        for (const OutboxSlot& slot : set) {
+            const uint32_t key = slot.key.load(std::memory_order_relaxed);
+            found = found || (key != 0 && detail::tag_arena(key) == other.index());
+        }
+    }
+    return found;
 }
 
 void ThreadState::add_outbox(std::array<size_t, kSmallClassCount>& sums) const noexcept {

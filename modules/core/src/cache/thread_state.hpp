@@ -55,6 +55,10 @@ struct alignas(GRANARY_CACHE_LINE) ThreadState : detail::CacheView {
     std::atomic<uint64_t> allocated{0};
     std::atomic<uint64_t> deallocated{0};
     uint64_t next_large_age_ns = 0;
+    int64_t peak_base = 0;     ///< allocated - deallocated at the last reset
+    int64_t peak = 0;          ///< most of allocated - deallocated since then
+    uint64_t uncached = 0;     ///< bit per class whose regions go to and from the arena one by one
+    size_t cache_max = kSmallMax;  ///< largest class that is cached, bytes
     base::ListLink all_link;
     base::ListLink idle_link;
 
@@ -73,6 +77,8 @@ struct alignas(GRANARY_CACHE_LINE) ThreadState : detail::CacheView {
 
     /// Newest region of the class, refilling the magazine first if need be; nullptr: out of memory.
     [[nodiscard]] void* pop(unsigned size_class) noexcept;
+    /// Up to `count` regions that are cached, newest first; returns how many.
+    [[nodiscard]] size_t pop_many(unsigned size_class, void** out, size_t count) noexcept;
     /// An own region goes back; the magazine is parked first if it is full.
     void push(unsigned size_class, void* region) noexcept;
     /// A region of another arena goes into the outbox.
@@ -92,6 +98,12 @@ struct alignas(GRANARY_CACHE_LINE) ThreadState : detail::CacheView {
     /// Lets go of the large regions that are kept, once in a while.
     void age_large(uint64_t now_ns) noexcept;
 
+    /// Caches classes first .. last, or no longer; the cache must be empty.
+    void set_cached(unsigned first, unsigned last, bool cached) noexcept;
+    [[nodiscard]] bool caches(unsigned size_class) const noexcept {
+        return (uncached >> size_class & 1) == 0;
+    }
+
     /// Posts the whole outbox.
     void post_all() noexcept;
     /// Empties everything: magazines into their runs, the outbox to its owners.
@@ -101,6 +113,8 @@ struct alignas(GRANARY_CACHE_LINE) ThreadState : detail::CacheView {
 
     /// Regions of a class in the current magazine and in the outbox; approximate while it runs.
     [[nodiscard]] size_t cached(unsigned size_class) const noexcept;
+    /// True if the outbox, as far as one can see from outside, names that arena.
+    [[nodiscard]] bool has_regions_of(const Arena& other) const noexcept;
     /// Adds the outbox's regions, by class, to `sums`.
     void add_outbox(std::array<size_t, kSmallClassCount>& sums) const noexcept;
     void check_invariants() const noexcept;

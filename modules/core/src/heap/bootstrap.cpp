@@ -12,18 +12,20 @@
 #include <granary/base/panic.hpp>
 #include <granary/os/clock.hpp>
 #include <granary/os/cpu.hpp>
+#include <granary/os/pages.hpp>
 #include <granary/os/thread.hpp>
 
+#include "granary/core/background.hpp"
 #include "granary/core/lifecycle.hpp"
 #include "heap/heap_state.hpp"
+#include "heap/probe.hpp"
 
 namespace granary::core {
 
 namespace {
 
-/// Automatic arenas per usable CPU: more than threads that run at once ever need, so that
-/// sharing begins only when threads outnumber the CPUs several times.
-constexpr uint32_t kArenasPerCpu = 4;
+/// Four automatic arenas per usable CPU are more than threads that run at once ever need, so that
+/// sharing begins only when threads outnumber the CPUs several times; on small machines, this many.
 constexpr uint32_t kLeastArenas = 8;
 
 /// Rounds of key destructors that pass before the state is given up: other libraries' destructors
@@ -34,6 +36,8 @@ constinit thread_local ThreadState* t_thread GRANARY_TLS_INITIAL_EXEC = nullptr;
 
 /// Serves threads that are ending, or for which there is no memory. Never written to.
 constinit ThreadState g_direct_thread{ThreadState::Mode::direct};
+/// The same for threads that are inside a hook of the program's.
+constinit ThreadState g_diverted_thread{ThreadState::Mode::direct};
 
 void on_thread_exit(void* value) noexcept {
     // SAFETY: the value is never followed as a pointer; it counts the rounds.
@@ -61,6 +65,30 @@ thread_local constinit CacheView* t_cache GRANARY_TLS_INITIAL_EXEC =
 
 constinit Heap g_heap;
 
+namespace {
+
+/// Turns the options' special values into plain ones, and applies what is not the heap's.
+void settle(HeapOptions& options) noexcept {
+    if (options.arena_limit == 0) {
+        const uint64_t derived =
+            (uint64_t{os::usable_cpus()} * options.arenas_per_cpu_16) >> 16;
+        options.arena_limit = static_cast<uint32_t>(
+            std::clamp<uint64_t>(derived, 1, uint64_t{detail::kMaxArenas}));
+        if (options.arenas_per_cpu_16 == HeapOptions().arenas_per_cpu_16)
+            options.arena_limit = std::max(options.arena_limit, kLeastArenas);
+    }
+    options.arena_limit = std::min(options.arena_limit, detail::kMaxArenas);
+    options.background_threads =
+        std::clamp<uint32_t>(options.background_threads, 1, kMostBackgroundThreads);
+    if (options.purge_freed_from == 0)
+        options.purge_freed_from = SIZE_MAX;
+    if (options.trust_purges)
+        os::trust_purges();
+    set_lock_spins(options.lock_spins);
+}
+
+}  // namespace
+
 void bootstrap() noexcept {
     // ORDER: acquire, pairs with the release below.
     if (g_heap.ready.load(std::memory_order_acquire))
@@ -71,16 +99,15 @@ void bootstrap() noexcept {
     HeapOptions options = load_startup_options();
     if (!options.valid)
         base::panic("the options above are not valid and abort_conf is set");
-    if (options.arena_limit == 0) {
-        options.arena_limit = std::max(os::usable_cpus() * kArenasPerCpu, kLeastArenas);
-    }
-    options.arena_limit = std::min(options.arena_limit, detail::kMaxArenas);
+    settle(options);
     g_heap.options = options;
     g_heap.dirty_decay_ms.store(options.dirty_decay_ms, std::memory_order_relaxed);
     g_heap.muzzy_decay_ms.store(options.muzzy_decay_ms, std::memory_order_relaxed);
     const os::PageOps& ops = os::kernel_pages();
     g_heap.metadata.bind(ops);
+    g_heap.metadata.set_huge_pages(options.metadata_huge_pages);
     g_heap.source.bind(ops, g_heap.metadata, g_heap.page_map);
+    g_heap.source.set_policy(options.huge_pages, options.retain);
     g_heap.threads.bind(g_heap.source, g_heap.metadata, g_heap.magazines, options.arena_limit);
     const uint64_t now = os::coarse_now_ns();
     g_heap.source.set_decay(options.dirty_decay_ms, options.muzzy_decay_ms, now);
@@ -102,8 +129,9 @@ ThreadState& current_thread() noexcept {
     ThreadState* state = g_heap.threads.attach(os::coarse_now_ns());
     if (state == nullptr)
         return g_direct_thread;  // tried again at the next call
-    if (!g_heap.options.thread_cache)
-        state->mode = ThreadState::Mode::direct;
+    state->mode = ordinary_mode();
+    if (g_heap.options.thread_cache_max < kSmallMax)
+        limit_thread_cache(*state, g_heap.options.thread_cache_max);
     t_thread = state;
     aim_fast_path(*state);
     // May allocate: the thread is ready for that. SAFETY: the value counts rounds (on_thread_exit).
@@ -112,8 +140,25 @@ ThreadState& current_thread() noexcept {
 }
 
 ThreadState* attached_thread() noexcept {
-    return t_thread == &g_direct_thread ? nullptr : t_thread;
+    return t_thread == &g_direct_thread || t_thread == &g_diverted_thread ? nullptr : t_thread;
 }
+
+bool divert_thread(ThreadState*& saved) noexcept {
+    if (t_thread == &g_diverted_thread)
+        return false;
+    saved = t_thread;
+    t_thread = &g_diverted_thread;
+    detail::t_cache = const_cast<detail::CacheView*>(&detail::kEmptyCache);
+    return true;
+}
+
+void restore_thread(ThreadState* saved) noexcept {
+    t_thread = saved;
+    if (saved != nullptr && saved != &g_direct_thread)
+        aim_fast_path(*saved);
+}
+
+bool is_diverted(const ThreadState& state) noexcept { return &state == &g_diverted_thread; }
 
 void aim_fast_path(ThreadState& state) noexcept {
     detail::t_cache = state.mode == ThreadState::Mode::cached

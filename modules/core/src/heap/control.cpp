@@ -17,6 +17,8 @@ constexpr size_t kChunksForMetadata = 2;
 }  // namespace
 
 void reclaim(ThreadState& state) noexcept {
+    if (is_diverted(state))
+        return;  // its thread may hold any of the locks that this takes
     if (state.arena != nullptr && state.mode != ThreadState::Mode::direct)
         state.flush();
     g_heap.threads.flush_idle();
@@ -66,8 +68,6 @@ bool flush_thread_cache() noexcept {
     return true;
 }
 
-namespace {
-
 ThreadState* counting_thread() noexcept {
     ThreadState& state = current_thread();
     if (state.arena == nullptr)
@@ -78,6 +78,8 @@ ThreadState* counting_thread() noexcept {
     }
     return &state;
 }
+
+namespace {
 
 uint64_t* address_of_counter(std::atomic<uint64_t>& counter) noexcept {
     static_assert(sizeof(std::atomic<uint64_t>) == sizeof(uint64_t) &&
@@ -129,16 +131,33 @@ void set_default_muzzy_decay_ms(int64_t ms) noexcept {
     g_heap.threads.set_default_decay(dirty_decay_ms(), ms);
 }
 
-int64_t maintain() noexcept {
+const size_t* arena_active_pages(unsigned index) noexcept {
+    if (index >= g_heap.threads.arena_count())
+        return nullptr;
+    static_assert(sizeof(std::atomic<size_t>) == sizeof(size_t) &&
+                  std::atomic<size_t>::is_always_lock_free);
+    // SAFETY: as for the counters of threads.
+    return reinterpret_cast<const size_t*>(&arena_at(index)->pages().used_pages_counter());
+}
+
+void* allocate_metadata(size_t size, size_t alignment) noexcept {
+    return g_heap.metadata.allocate(size, alignment);
+}
+
+int64_t maintain() noexcept { return maintain_share(0, 1); }
+
+int64_t maintain_share(uint32_t share, uint32_t shares) noexcept {
     const uint64_t now = os::now_ns();
     bool pending = false;
-    for (uint32_t i = 0; i < g_heap.threads.arena_count(); ++i) {
+    for (uint32_t i = share; i < g_heap.threads.arena_count(); i += shares) {
         arena_at(i)->tick(now);
         pending = pending || arena_at(i)->has_unpurged();
     }
-    g_heap.source.decay(now);
-    g_heap.threads.age_idle(now);
-    pending = pending || g_heap.source.has_unpurged();
+    if (share == 0) {
+        g_heap.source.decay(now);
+        g_heap.threads.age_idle(now);
+        pending = pending || g_heap.source.has_unpurged();
+    }
     const int64_t ms = dirty_decay_ms();
     if (!pending || ms < 0)
         return INT64_MAX;
@@ -147,6 +166,10 @@ int64_t maintain() noexcept {
 
 void check_invariants() noexcept {
     g_heap.source.check_invariants();
+    for (uint32_t i = 0; i < g_heap.threads.arena_count(); ++i) {
+        if (ChunkSource* own = arena_at(i)->own_source())
+            own->check_invariants();
+    }
     for (uint32_t i = 0; i < g_heap.threads.arena_count(); ++i) arena_at(i)->check_invariants();
     g_heap.caches.for_each([](ExplicitCache& cache) { cache.check_invariants(); });
     // Only what nobody is using this moment can be looked at: this thread's cache and idle ones.

@@ -12,6 +12,7 @@
 #include "granary/core/heap.hpp"
 #include "granary/core/lifecycle.hpp"
 #include "heap/explicit_arenas.hpp"
+#include "heap/extent_hooks.hpp"
 #include "heap/heap_state.hpp"
 #include "meta/page_map.hpp"
 
@@ -26,10 +27,69 @@ Arena* live_arena(unsigned index) noexcept {
     return arena->explicit_part().alive.load(std::memory_order_relaxed) ? arena : nullptr;
 }
 
-unsigned create_arena() noexcept {
+unsigned create_arena(ExtentHooks* hooks) noexcept {
+    if (hooks != nullptr && hooks->alloc == nullptr)
+        return kNoIndex;
     bootstrap();
-    const Arena* arena = g_heap.threads.make_explicit_arena(os::coarse_now_ns());
-    return arena == nullptr ? kNoIndex : arena->index();
+    Arena* arena = g_heap.threads.make_explicit_arena(os::coarse_now_ns());
+    if (arena == nullptr)
+        return kNoIndex;
+    if (hooks != nullptr && attach_hooks(*arena, *hooks) == nullptr) {
+        g_heap.threads.retire_arena(*arena);
+        return kNoIndex;
+    }
+    return arena->index();
+}
+
+namespace {
+
+/// Regions in caches that nobody is using just now would outlive the runs they lie in.
+void flush_caches() noexcept {
+    if (ThreadState* state = attached_thread())
+        state->flush();
+    g_heap.threads.flush_idle();
+    g_heap.caches.for_each([](ExplicitCache& cache) { cache.flush(); });
+}
+
+void free_blocks(Arena& arena) noexcept {
+    ExplicitPart& part = arena.explicit_part();
+    for (;;) {
+        ScopedLock lock(part.huge_mutex);
+        Extent* block = part.huge.front();
+        if (block == nullptr)
+            return;
+        lock.release();
+        // Nobody else frees it, by contract; the head says so to whoever tries later.
+        static_cast<void>(PageMap::retire_head(block->base, arena.owner_key(), detail::kHugeHead));
+        deallocate_huge(block);
+    }
+}
+
+void drop_everything(Arena& arena) noexcept {
+    ScopedLock lock(arena.explicit_part().upkeep);
+    free_blocks(arena);
+    arena.drop_all();
+}
+
+}  // namespace
+
+bool reset_arena(unsigned index) noexcept {
+    Arena* arena = live_arena(index);
+    if (arena == nullptr || !arena->is_explicit())
+        return false;
+    flush_caches();
+    drop_everything(*arena);
+    return true;
+}
+
+bool destroy_arena(unsigned index) noexcept {
+    Arena* arena = live_arena(index);
+    if (arena == nullptr || !arena->is_explicit() || !g_heap.threads.retire_arena(*arena))
+        return false;
+    flush_caches();
+    drop_everything(*arena);
+    surrender_to_hooks(*arena);
+    return true;
 }
 
 bool arena_exists(unsigned index) noexcept { return live_arena(index) != nullptr; }
@@ -86,6 +146,15 @@ bool read_decay(unsigned index, int64_t& dirty_ms, int64_t& muzzy_ms) noexcept {
     return true;
 }
 
+void set_decay(Arena& arena, DecayKind kind, int64_t ms) noexcept {
+    const uint64_t now = os::coarse_now_ns();
+    g_heap.threads.set_arena_decay(arena, kind, ms, now);
+    if (ChunkSource* own = arena.own_source()) {
+        const PageCounts both = arena.pages().counts();
+        own->set_decay(both.dirty_decay_ms, both.muzzy_decay_ms, now);
+    }
+}
+
 }  // namespace
 
 int64_t arena_dirty_decay_ms(unsigned index) noexcept {
@@ -101,20 +170,18 @@ int64_t arena_muzzy_decay_ms(unsigned index) noexcept {
 }
 
 bool set_arena_dirty_decay_ms(unsigned index, int64_t ms) noexcept {
-    int64_t dirty = 0;
-    int64_t muzzy = 0;
-    if (!read_decay(index, dirty, muzzy))
+    Arena* arena = live_arena(index);
+    if (arena == nullptr)
         return false;
-    arena_at(index)->pages().set_decay(ms, muzzy, os::coarse_now_ns());
+    set_decay(*arena, DecayKind::dirty, ms);
     return true;
 }
 
 bool set_arena_muzzy_decay_ms(unsigned index, int64_t ms) noexcept {
-    int64_t dirty = 0;
-    int64_t muzzy = 0;
-    if (!read_decay(index, dirty, muzzy))
+    Arena* arena = live_arena(index);
+    if (arena == nullptr)
         return false;
-    arena_at(index)->pages().set_decay(dirty, ms, os::coarse_now_ns());
+    set_decay(*arena, DecayKind::muzzy, ms);
     return true;
 }
 
@@ -131,8 +198,7 @@ bool bind_thread(unsigned index) noexcept {
     if (arena == state.arena)
         return true;
     state.flush();
-    g_heap.threads.rebind(state, *arena);
-    return true;
+    return g_heap.threads.rebind(state, *arena);
 }
 
 unsigned arena_of_pointer(const void* pointer) noexcept {

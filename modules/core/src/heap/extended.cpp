@@ -15,6 +15,7 @@
 #include "granary/core/detail/fast_path.hpp"
 #include "heap/explicit_arenas.hpp"
 #include "heap/heap_state.hpp"
+#include "heap/probe.hpp"
 #include "heap/requests.hpp"
 #include "meta/page_map.hpp"
 
@@ -57,8 +58,8 @@ void* allocate_past_cache(ThreadState& state, size_t size, unsigned size_class,
         if (region == nullptr)
             return nullptr;
     }
-    if (state.mode == ThreadState::Mode::counting)
-        count_allocated(state, size_with(size, request));
+    if (state.mode != ThreadState::Mode::cached)
+        probe_allocated(state, region, size_with(size, request), request.zero);
     return region;
 }
 
@@ -99,12 +100,10 @@ void* resize_found(ThreadState& state, const Found& found, void* pointer, size_t
     if (resized == nullptr)
         return nullptr;
     const size_t usable = size_with(size, request);
+    if (state.mode != ThreadState::Mode::cached && usable != found.usable)
+        probe_resized(state, resized, found.usable, usable);
     if (request.zero && usable > found.usable)
         std::memset(static_cast<std::byte*>(resized) + found.usable, 0, usable - found.usable);
-    if (state.mode == ThreadState::Mode::counting && usable != found.usable) {
-        count_deallocated(state, found.usable);
-        count_allocated(state, usable);
-    }
     return resized;
 }
 
@@ -178,8 +177,8 @@ void deallocate_with(void* pointer, unsigned cache) noexcept {
     tick(state);
     if (!found.is_small())
         return deallocate_found(state, found, pointer);
-    if (state.mode == ThreadState::Mode::counting)
-        count_deallocated(state, found.usable);
+    if (state.mode != ThreadState::Mode::cached)
+        probe_freed(state, pointer, found.usable);
     Arena& owner = *arena_at(found.arena());
     ExplicitCache* const explicit_cache =
         cache < CacheSet::kMost ? g_heap.caches.find(cache) : nullptr;

@@ -8,6 +8,7 @@
 // dropped, and everything else of theirs idles in the child and is taken over by new threads.
 // Other libraries' fork handlers may allocate at any time (mutex.hpp, Locking).
 #include "granary/core/lifecycle.hpp"
+#include "heap/extent_hooks.hpp"
 #include "heap/heap_state.hpp"
 
 namespace granary::core {
@@ -32,6 +33,12 @@ void for_each_lock(Visit visit) noexcept {
     for_each_explicit(&ExplicitPart::upkeep);
     for (uint32_t i = 0; i < arenas; ++i) visit(arena_at(i)->inbox_mutex());
     visit(g_heap.source.mutex());
+    for (uint32_t i = 0; i < arenas; ++i) {
+        // ORDER: acquire, pairs with attach_hooks(), which arena_set keeps out now.
+        auto* hooked = arena_at(i)->explicit_part().hooked.load(std::memory_order_acquire);
+        if (hooked != nullptr)
+            visit(hooked->pages.mutex());
+    }
     for (uint32_t i = 0; i < arenas; ++i) visit(arena_at(i)->pages().mutex());
     for (uint32_t i = 0; i < arenas; ++i) {
         for (unsigned c = 0; c < kSmallClassCount; ++c) visit(arena_at(i)->bin(c).mutex());

@@ -15,6 +15,7 @@
 #include "granary/core/detail/fast_path.hpp"
 #include "heap/heap_state.hpp"
 #include "heap/lookup.hpp"
+#include "heap/probe.hpp"
 #include "heap/requests.hpp"
 #include "meta/page_map.hpp"
 
@@ -31,17 +32,6 @@ constexpr int32_t kFreesPerExchange = 8;
 
 }  // namespace
 
-void count_allocated(ThreadState& state, size_t bytes) noexcept {
-    // Single writer: a load and a store, so that other threads may read.
-    state.allocated.store(state.allocated.load(std::memory_order_relaxed) + bytes,
-                          std::memory_order_relaxed);
-}
-
-void count_deallocated(ThreadState& state, size_t bytes) noexcept {
-    state.deallocated.store(state.deallocated.load(std::memory_order_relaxed) + bytes,
-                            std::memory_order_relaxed);
-}
-
 static void* take_small(ThreadState& state, unsigned size_class) noexcept {
     if (GRANARY_LIKELY(state.mode != ThreadState::Mode::direct))
         return state.pop(size_class);
@@ -57,8 +47,8 @@ GRANARY_NOINLINE void* allocate_small(ThreadState& state, unsigned size_class) n
         if (region == nullptr)
             return nullptr;
     }
-    if (GRANARY_UNLIKELY(state.mode == ThreadState::Mode::counting))
-        count_allocated(state, kSizeClasses[size_class].size);
+    if (GRANARY_UNLIKELY(state.mode != ThreadState::Mode::cached))
+        probe_allocated(state, region, kSizeClasses[size_class].size, false);
     return region;
 }
 
@@ -73,6 +63,16 @@ static void zero_touched(void* region, size_t pages, const TouchedPages& touched
     });
 }
 
+/// Zeroes a huge block: by writing, or by asking the kernel for other pages if that is wanted.
+static void zero_huge(const Arena& arena, void* block, size_t bytes) noexcept {
+    const os::PageOps& ops = g_heap.source.ops();
+    // Memory of the program's hooks may be anything: it is written.
+    if (bytes < g_heap.options.purge_to_zero_from || arena.own_source() != nullptr ||
+        !ops.purge_forced(ops.self, block, bytes)) {
+        std::memset(block, 0, bytes);
+    }
+}
+
 void* take_pages_of(Arena& arena, size_t size, size_t alignment, bool zero) noexcept {
     const size_t pages = pages_for(size);
     const size_t alignment_pages = std::max<size_t>(alignment >> kPageShift, 1);
@@ -80,7 +80,7 @@ void* take_pages_of(Arena& arena, size_t size, size_t alignment, bool zero) noex
         bool zeroed = false;
         void* block = allocate_huge(arena, std::max<size_t>(size, 1), alignment, zeroed);
         if (block != nullptr && zero && !zeroed)
-            std::memset(block, 0, pages << kPageShift);  // all that is usable
+            zero_huge(arena, block, pages << kPageShift);  // all that is usable
         return block;
     }
     TouchedPages touched;
@@ -119,6 +119,8 @@ GRANARY_NOINLINE void* allocate_pages(ThreadState& state, size_t size, size_t al
                                       bool zero) noexcept {
     if (!can_have_pages(size, alignment))
         return nullptr;
+    const bool probing = state.mode != ThreadState::Mode::cached;
+    zero = zero || (probing && g_heap.options.zero_allocated);
     void* region = take_pages(state, size, alignment, zero);
     if (region == nullptr) {
         reclaim(state);
@@ -126,8 +128,8 @@ GRANARY_NOINLINE void* allocate_pages(ThreadState& state, size_t size, size_t al
         if (region == nullptr)
             return nullptr;
     }
-    if (state.mode == ThreadState::Mode::counting)
-        count_allocated(state, base::align_up(std::max<size_t>(size, 1), kPageSize));
+    if (probing)
+        probe_allocated(state, region, base::align_up(std::max<size_t>(size, 1), kPageSize), zero);
     return region;
 }
 
@@ -147,8 +149,8 @@ static GRANARY_NOINLINE void deallocate_pages(const Found& found, void* pointer)
 }
 
 void deallocate_found(ThreadState& state, const Found& found, void* pointer) noexcept {
-    if (GRANARY_UNLIKELY(state.mode == ThreadState::Mode::counting))
-        count_deallocated(state, found.usable);
+    if (GRANARY_UNLIKELY(state.mode != ThreadState::Mode::cached))
+        probe_freed(state, pointer, found.usable);
     const bool own = ((found.tag ^ state.owner_key) >> detail::kOwnerShift) == 0;
     if (!found.is_small()) {
         deallocate_pages(found, pointer);
@@ -273,10 +275,8 @@ GRANARY_NOINLINE void* resize_pages(const Found& found, void* pointer, size_t si
     } else if (pages <= kLargeMaxPages && arena_at(found.arena())->resize_large(extent, pages)) {
         resized = pointer;
     }
-    if (resized != nullptr && state.mode == ThreadState::Mode::counting) {
-        count_deallocated(state, found.usable);
-        count_allocated(state, pages << kPageShift);
-    }
+    if (resized != nullptr && state.mode != ThreadState::Mode::cached)
+        probe_resized(state, resized, found.usable, pages << kPageShift);
     return resized;
 }
 

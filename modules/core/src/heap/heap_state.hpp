@@ -38,6 +38,23 @@ using detail::kLargeMaxPages;
 [[nodiscard]] ThreadState& current_thread() noexcept;
 /// The same, without attaching: nullptr if the thread has none of its own.
 [[nodiscard]] ThreadState* attached_thread() noexcept;
+/// In counting mode, after an allocation.
+inline void raise_peak(ThreadState& state) noexcept {
+    const auto net = static_cast<int64_t>(state.allocated.load(std::memory_order_relaxed) -
+                                          state.deallocated.load(std::memory_order_relaxed));
+    if (net > state.peak)
+        state.peak = net;
+}
+/// The calling thread's state, from now on in the counting mode; nullptr if it cannot be attached.
+[[nodiscard]] ThreadState* counting_thread() noexcept;
+/// Regions above `bytes` go to and from the arena one by one from now on.
+void limit_thread_cache(ThreadState& state, size_t bytes) noexcept;
+/// Until restore_thread(), the calling thread's calls are served by the first arena's locked paths,
+/// whatever state its own cache is in (H1 of extent_hooks.cpp). False if they are already.
+[[nodiscard]] bool divert_thread(ThreadState*& saved) noexcept;
+void restore_thread(ThreadState* saved) noexcept;
+/// True between the two.
+[[nodiscard]] bool is_diverted(const ThreadState& state) noexcept;
 /// Points the thread's fast path where its mode wants it.
 void aim_fast_path(ThreadState& state) noexcept;
 
@@ -59,6 +76,10 @@ void deallocate_huge(Extent* extent) noexcept;
 
 /// Arena for a caller in direct mode; nullptr if there is none.
 [[nodiscard]] Arena* arena_of(ThreadState& state) noexcept;
+
+/// maintain() for one of several that share the work: arenas whose index is `share` modulo `shares`;
+/// the first one also does what is not an arena's.
+int64_t maintain_share(uint32_t share, uint32_t shares) noexcept;
 
 /// Starts the purging thread if it is wanted and not running. Called with no lock held.
 void start_background_thread_if_wanted() noexcept;

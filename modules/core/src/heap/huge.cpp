@@ -113,7 +113,7 @@ void* allocate_huge(Arena& arena, size_t size, size_t alignment, bool& zeroed) n
     extent->kind = ExtentKind::huge;
     publish_chunks(extent, 0);
     publish_head(extent);
-    arena.count_huge(1, static_cast<int64_t>(bytes));
+    arena.count_huge(0, bytes);
     list_block(arena, *extent);
     zeroed = range.zeroed;
     if (range.zeroed && range.chunks > 1 && arena.fresh_blocks_get_written(range.base, bytes))
@@ -125,10 +125,18 @@ void deallocate_huge(Extent* extent) noexcept {
     const uintptr_t base = extent->base;
     const size_t bytes = extent->bytes;
     Arena& arena = *arena_at(extent->arena);
-    arena.count_huge(-1, -static_cast<int64_t>(bytes));
+    arena.count_huge(bytes, 0);
     unlist_block(arena, *extent);
     g_heap.source.discard_extent(extent);
-    arena.pages().source().give(base, chunks_for(bytes), true);
+    const size_t chunks = chunks_for(bytes);
+    bool dirty = true;
+    // What came from the program's hooks is for them to purge.
+    if (GRANARY_UNLIKELY(bytes >= g_heap.options.purge_freed_from) &&
+        arena.own_source() == nullptr) {
+        const os::PageOps& ops = arena.pages().source().ops();
+        dirty = !ops.purge_forced(ops.self, base::pointer_at(base), chunks << kChunkShift);
+    }
+    arena.pages().source().give(base, chunks, dirty);
 }
 
 /// A block grows into fresh chunks from `base` on, to `new_bytes` in all: what it is now tells whether
@@ -147,6 +155,8 @@ bool resize_huge_in_place(Extent* extent, size_t size) noexcept {
     const size_t new_chunks = chunks_for(new_bytes);
     ChunkRange range;
     if (new_chunks < old_chunks) {
+        if (!source.detach_tail(extent->base, old_chunks, new_chunks))
+            return false;
         extent->bytes = new_bytes;
         publish_chunks(extent, new_chunks - 1);
         publish_head(extent);
@@ -162,8 +172,7 @@ bool resize_huge_in_place(Extent* extent, size_t size) noexcept {
     } else {
         return false;
     }
-    arena_at(extent->arena)
-        ->count_huge(0, static_cast<int64_t>(new_bytes) - static_cast<int64_t>(old_bytes));
+    arena_at(extent->arena)->count_huge(old_bytes, new_bytes);
     return true;
 }
 
@@ -179,8 +188,7 @@ void* resize_huge(Extent* extent, size_t size) noexcept {
     if (range.zeroed)
         hint_growth(source, *extent, range.base + (chunks_for(old_bytes) << kChunkShift), new_bytes);
     relocate(extent, range, new_bytes);
-    arena_at(extent->arena)
-        ->count_huge(0, static_cast<int64_t>(new_bytes) - static_cast<int64_t>(old_bytes));
+    arena_at(extent->arena)->count_huge(old_bytes, new_bytes);
     return base::pointer_at(extent->base);
 }
 

@@ -16,9 +16,6 @@
 
 namespace granary::core {
 
-void count_allocated(ThreadState& state, size_t bytes) noexcept;
-void count_deallocated(ThreadState& state, size_t bytes) noexcept;
-
 /// The small class that serves an aligned request; kSmallClassCount if none does.
 [[nodiscard]] unsigned aligned_class(size_t alignment, size_t size) noexcept;
 

@@ -19,6 +19,7 @@ public:
     [[nodiscard]] Extent* take(MetadataHeap& metadata) noexcept {
         if (Extent* extent = free_.front()) {
             free_.erase(*extent);
+            --spare_;
             return extent;
         }
         // A page of them at a time: the metadata lock is then rare.
@@ -26,6 +27,8 @@ public:
             static_cast<Extent*>(metadata.allocate(kBatch * sizeof(Extent), alignof(Extent)));
         if (batch == nullptr)
             return nullptr;
+        made_ += kBatch;
+        spare_ += kBatch - 1;
         for (size_t i = 1; i < kBatch; ++i) free_.push_front(batch[kBatch - i]);
         return &batch[0];
     }
@@ -34,11 +37,17 @@ public:
         extent->kind = ExtentKind::none;
         extent->link = {};
         free_.push_front(*extent);
+        ++spare_;
     }
+
+    [[nodiscard]] size_t spare() const noexcept { return spare_; }
+    [[nodiscard]] size_t made() const noexcept { return made_; }
 
 private:
     static constexpr size_t kBatch = 8;
     ExtentList free_;
+    size_t spare_ = 0;  ///< descriptors in free_
+    size_t made_ = 0;   ///< descriptors ever taken from the metadata heap
 };
 
 }  // namespace granary::core

@@ -26,6 +26,7 @@ void* MetadataHeap::allocate(size_t size, size_t alignment) noexcept {
                 return nullptr;
             }
         }
+        hint(memory, block);
         start = base::address_of(memory);
         // The kernel often places the new block right below the old one; the rest of the old is
         // given up: at most one object's length.
@@ -40,9 +41,21 @@ void* MetadataHeap::allocate(size_t size, size_t alignment) noexcept {
 
 void* MetadataHeap::map(size_t size) noexcept {
     void* memory = ops_->map(ops_->self, size);
-    if (memory == nullptr)
+    if (memory == nullptr) {
         refused_.store(true, std::memory_order_relaxed);
+    } else {
+        hint(memory, base::align_up(size, os::page_size()));
+    }
     return memory;
+}
+
+void MetadataHeap::hint(void* block, size_t size) noexcept {
+    if (huge_pages_ == HugePages::as_is)
+        return;
+    // A small program has small blocks only.
+    if (huge_pages_ == HugePages::later && size < kLargestBlock)
+        return;
+    static_cast<void>(ops_->hint_huge(ops_->self, block, size, huge_pages_ != HugePages::never));
 }
 
 size_t MetadataHeap::bytes_taken() noexcept {

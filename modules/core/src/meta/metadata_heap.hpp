@@ -13,6 +13,7 @@
 
 #include <granary/os/pages.hpp>
 
+#include "granary/core/options.hpp"
 #include "sync/mutex.hpp"
 
 namespace granary::core {
@@ -23,6 +24,8 @@ public:
 
     /// Once, before anything else.
     void bind(const os::PageOps& ops) noexcept { ops_ = &ops; }
+    /// Before the first allocation: whether huge pages are asked for.
+    void set_huge_pages(HugePages huge_pages) noexcept { huge_pages_ = huge_pages; }
 
     /// @param alignment a power of two, at most a page.
     /// @return zeroed memory, or nullptr if the OS gives none.
@@ -50,7 +53,10 @@ public:
 private:
     Mutex mutex_{LockRank::metadata_heap};
     std::atomic<bool> refused_{false};
+    void hint(void* block, size_t size) noexcept;
+
     const os::PageOps* ops_ = nullptr;  // const after init
+    HugePages huge_pages_ = HugePages::as_is;  // const after init
     uintptr_t cursor_ = 0;              // guarded by mutex_
     uintptr_t end_ = 0;                 // guarded by mutex_
     size_t next_block_ = 64 * 1024;     // guarded by mutex_

@@ -8,6 +8,7 @@
 #include <granary/base/bits.hpp>
 #include <granary/base/panic.hpp>
 
+#include "page/hooked_pages.hpp"
 #include "page/page_class.hpp"
 
 namespace granary::core {
@@ -24,6 +25,10 @@ constexpr size_t kMostChunks = size_t{1} << (detail::kAddressBits - kChunkShift)
 
 constexpr size_t index_of(PageState state) noexcept { return static_cast<size_t>(state); }
 size_t chunks_of(const Extent& extent) noexcept { return extent.bytes >> kChunkShift; }
+/// C4.
+bool is_free_here(const ChunkWord& word) noexcept {
+    return word.use == ChunkUse::free && word.index == 0;
+}
 }  // namespace
 
 void ChunkSource::bind(const os::PageOps& ops, MetadataHeap& metadata, PageMap& page_map) noexcept {
@@ -32,7 +37,14 @@ void ChunkSource::bind(const os::PageOps& ops, MetadataHeap& metadata, PageMap& 
     page_map_ = &page_map;
 }
 
+void ChunkSource::bind(HookedPages& hooked) noexcept {
+    hooked_ = &hooked;
+    ops_ = &hooked.page_ops();
+}
+
 bool ChunkSource::take(size_t chunks, size_t alignment, ChunkRange& out) noexcept {
+    if (GRANARY_UNLIKELY(hooked_ != nullptr))
+        return hooked_->take(chunks, alignment, out);
     if (chunks > kMostChunks)
         return false;
     ScopedLock lock(mutex_);
@@ -124,6 +136,13 @@ bool ChunkSource::take_fresh_locked(size_t chunks, size_t alignment, ChunkRange&
     return true;
 }
 
+void ChunkSource::apply_huge_policy(uintptr_t base, size_t bytes) noexcept {
+    if (huge_policy_ != HugePages::always && huge_policy_ != HugePages::never)
+        return;
+    static_cast<void>(ops_->hint_huge(ops_->self, base::pointer_at(base), bytes,
+                                      huge_policy_ == HugePages::always));
+}
+
 bool ChunkSource::grow_span_locked(size_t bytes, size_t alignment) noexcept {
     // Spans are asked for right below the lowest one: the kernel then merges them into one mapping.
     const size_t slack = alignment > kChunkSize ? alignment : 0;
@@ -161,16 +180,16 @@ bool ChunkSource::grow_span_locked(size_t bytes, size_t alignment) noexcept {
         ops_->release(ops_->self, memory, aligned - start);
     if (end > aligned_end)
         ops_->release(ops_->self, base::pointer_at(aligned_end), end - aligned_end);
+    apply_huge_policy(aligned, aligned_end - aligned);
     // Its leaves now: later there might be no room for them beside it.
     if (!page_map_->cover(aligned, aligned_end - aligned, *metadata_)) {
         ops_->release(ops_->self, base::pointer_at(aligned), aligned_end - aligned);
         return false;
     }
     // What is left of the old span stays usable, unless its pages cannot be had.
-    if (span_cursor_ < span_end_ &&
-        ops_->commit(ops_->self, base::pointer_at(span_cursor_), span_end_ - span_cursor_)) {
-        insert_locked(span_cursor_, (span_end_ - span_cursor_) >> kChunkShift, PageState::retained);
-    }
+    const size_t rest = span_end_ - span_cursor_;
+    if (rest != 0 && ops_->commit(ops_->self, base::pointer_at(span_cursor_), rest))
+        insert_locked(span_cursor_, rest >> kChunkShift, PageState::retained);
     span_cursor_ = aligned;
     span_end_ = aligned_end;
     if (lowest_ == 0 || aligned < lowest_)
@@ -179,12 +198,18 @@ bool ChunkSource::grow_span_locked(size_t bytes, size_t alignment) noexcept {
     return true;
 }
 
+bool ChunkSource::detach_tail(uintptr_t base, size_t chunks, size_t keep) noexcept {
+    return hooked_ == nullptr || hooked_->detach_tail(base, chunks, keep);
+}
+
 bool ChunkSource::take_following(uintptr_t end, size_t chunks, ChunkRange& out) noexcept {
+    if (GRANARY_UNLIKELY(hooked_ != nullptr))
+        return hooked_->take_following(end, chunks, out);
     ScopedLock lock(mutex_);
     if (end == span_cursor_ && span_end_ - end >= (chunks << kChunkShift)) {
         return take_fresh_locked(chunks, kChunkSize, out);
     }
-    if (PageMap::chunk_word(end).use != ChunkUse::free)
+    if (!is_free_here(PageMap::chunk_word(end)))
         return false;
     Extent* extent = PageMap::chunk_extent(end);
     if (extent == nullptr || extent->base != end || chunks_of(*extent) < chunks)
@@ -222,22 +247,29 @@ void ChunkSource::mark_taken(uintptr_t base, size_t chunks) noexcept {
 }
 
 void ChunkSource::give(uintptr_t base, size_t chunks, bool dirty) noexcept {
+    if (GRANARY_UNLIKELY(hooked_ != nullptr))
+        return hooked_->give(base, chunks, dirty);
     ScopedLock lock(mutex_);
     mark_taken(base, chunks);  // no chunk of it is a huge block's or an arena's any more
+    const size_t bytes = chunks << kChunkShift;
+    if (!dirty && !retain_ && ops_->release(ops_->self, base::pointer_at(base), bytes)) {
+        reserved_ -= bytes;
+        return;
+    }
     insert_locked(base, chunks, dirty ? PageState::dirty : PageState::retained);
 }
 
 /// Inserts a free range and merges it with its neighbours of the same state (C1).
 void ChunkSource::insert_locked(uintptr_t base, size_t chunks, PageState state) noexcept {
     uintptr_t end = base + (chunks << kChunkShift);
-    if (PageMap::chunk_word(base - 1).use == ChunkUse::free) {
+    if (is_free_here(PageMap::chunk_word(base - 1))) {
         Extent* before = PageMap::chunk_extent(base - 1);
         if (before != nullptr && before->state == state) {
             base = before->base;
             unlink_locked(before);
         }
     }
-    if (PageMap::chunk_word(end).use == ChunkUse::free) {
+    if (is_free_here(PageMap::chunk_word(end))) {
         Extent* after = PageMap::chunk_extent(end);
         if (after != nullptr && after->state == state) {
             end += after->bytes;
@@ -300,12 +332,16 @@ void ChunkSource::discard_extent(Extent* extent) noexcept {
 }
 
 void ChunkSource::set_decay(int64_t dirty_ms, int64_t muzzy_ms, uint64_t now_ns) noexcept {
+    if (hooked_ != nullptr)
+        return hooked_->set_decay(dirty_ms, muzzy_ms, now_ns);
     ScopedLock lock(mutex_);
     dirty_decay_.set_time(dirty_ms, now_ns);
     muzzy_decay_.set_time(muzzy_ms, now_ns);
 }
 
 void ChunkSource::decay(uint64_t now_ns) noexcept {
+    if (hooked_ != nullptr)
+        return hooked_->decay(now_ns);
     ScopedLock lock(mutex_);
     // The curve is asked in pages: a chunk goes when a whole one's worth has decayed.
     auto chunks_to_keep = [now_ns](Decay& decay, size_t chunks) {
@@ -324,6 +360,8 @@ void ChunkSource::decay(uint64_t now_ns) noexcept {
 }
 
 size_t ChunkSource::purge() noexcept {
+    if (hooked_ != nullptr)
+        return hooked_->purge();
     return purge_to(PageState::dirty, 0, false) + purge_to(PageState::muzzy, 0, false);
 }
 
@@ -350,9 +388,17 @@ size_t ChunkSource::purge_to(PageState from, size_t keep_chunks, bool lazily) no
         ++counters.calls;
         counters.pages += bytes >> kPageShift;
         lock.release();
-        const bool done = lazily ? ops_->purge_lazy(ops_->self, base::pointer_at(base), bytes)
-                                 : ops_->purge_forced(ops_->self, base::pointer_at(base), bytes);
+        const bool released =
+            !retain_ && !lazily && ops_->release(ops_->self, base::pointer_at(base), bytes);
+        const bool done = released ||
+                          (lazily ? ops_->purge_lazy(ops_->self, base::pointer_at(base), bytes)
+                                  : ops_->purge_forced(ops_->self, base::pointer_at(base), bytes));
         lock.reacquire();
+        if (released) {
+            reserved_ -= bytes;
+            purged += bytes;
+            continue;
+        }
         if (!done) {  // locked pages, perhaps: keep them, and do not try again and again
             insert_locked(base, bytes >> kChunkShift, from);
             break;
@@ -391,6 +437,8 @@ void ChunkSource::release_address_space(size_t chunks) noexcept {
 }
 
 size_t ChunkSource::free_bytes(PageState state) noexcept {
+    if (hooked_ != nullptr)
+        return hooked_->free_bytes(state);
     ScopedLock lock(mutex_);
     size_t bytes = free_chunks_[index_of(state)].load(std::memory_order_relaxed) << kChunkShift;
     if (state == PageState::retained)
@@ -399,12 +447,16 @@ size_t ChunkSource::free_bytes(PageState state) noexcept {
 }
 
 void ChunkSource::read_purge_counters(PurgeCounters& dirty, PurgeCounters& muzzy) noexcept {
+    if (hooked_ != nullptr)
+        return hooked_->read_purge_counters(dirty, muzzy);
     ScopedLock lock(mutex_);
     dirty = dirty_purges_;
     muzzy = muzzy_purges_;
 }
 
 void ChunkSource::check_invariants() noexcept {
+    if (hooked_ != nullptr)
+        return hooked_->check_invariants();
     ScopedLock lock(mutex_);
     for (size_t s = 0; s < kPageStates; ++s) {
         size_t chunks = 0;

@@ -8,6 +8,8 @@
 //             C2  a free range's first and last chunk slots in the page map lead to its extent.
 //             C3  every chunk that was ever handed out stays committed, until its addresses are
 //                 released; retained ones read zero.
+//             C4  a free range's words have tag 0: those of arenas with hooks are nobody's
+//                 neighbours here (hooked_pages.hpp).
 // Locking     mutex_, LockRank::chunk_source; released around purging system calls.
 // Cost        take/give O(1) but for the merge and a bounded search; one system call per fresh range.
 #pragma once
@@ -19,6 +21,8 @@
 #include <granary/base/bitmap.hpp>
 #include <granary/os/pages.hpp>
 
+#include "granary/core/options.hpp"
+#include "granary/core/snapshot.hpp"
 #include "meta/extent.hpp"
 #include "meta/extent_pool.hpp"
 #include "meta/metadata_heap.hpp"
@@ -27,6 +31,8 @@
 #include "sync/mutex.hpp"
 
 namespace granary::core {
+
+class HookedPages;
 
 /// Consecutive chunks in the taker's hands.
 struct ChunkRange {
@@ -47,6 +53,15 @@ public:
     constexpr ChunkSource() noexcept = default;
 
     void bind(const os::PageOps& ops, MetadataHeap& metadata, PageMap& page_map) noexcept;
+    /// A source that passes everything on: memory comes from the program's hooks.
+    void bind(HookedPages& hooked) noexcept;
+    /// Before the first chunk: whether huge pages are asked for, and whether addresses are kept
+    /// when their pages go back.
+    void set_policy(HugePages huge_pages, bool retain) noexcept {
+        huge_policy_ = huge_pages;
+        huge_pages_.store(huge_pages == HugePages::adaptive, std::memory_order_relaxed);
+        retain_ = retain;
+    }
 
     /// @param chunks    at least 1.
     /// @param alignment in bytes, a power of two; chunks are aligned to their size anyway.
@@ -58,6 +73,9 @@ public:
 
     /// Takes the `chunks` chunks that follow `end`, if they are free or fresh.
     [[nodiscard]] bool take_following(uintptr_t end, size_t chunks, ChunkRange& out) noexcept;
+
+    /// Before the chunks behind the first `keep` of a block are given back: may they part?
+    [[nodiscard]] bool detach_tail(uintptr_t base, size_t chunks, size_t keep) noexcept;
 
     /// Gives chunks back. @param dirty false if every byte is known to read zero.
     void give(uintptr_t base, size_t chunks, bool dirty) noexcept;
@@ -90,6 +108,10 @@ public:
     /// Bytes free in one state; `retained` includes address space not used yet.
     [[nodiscard]] size_t free_bytes(PageState state) noexcept;
     void read_purge_counters(PurgeCounters& dirty, PurgeCounters& muzzy) noexcept;
+    /// Sorts the free ranges by their length, and adds them to `out`.
+    void add_rows(PageRowsSnapshot& out) noexcept;
+    /// Extent descriptors: unused, and ever made.
+    void count_extents(size_t& spare, size_t& made) noexcept;
 
     [[nodiscard]] const os::PageOps& ops() const noexcept { return *ops_; }
     void check_invariants() noexcept;
@@ -105,6 +127,7 @@ private:
     Extent* find_locked(PageState state, size_t chunks, size_t alignment) noexcept;
     bool take_free_locked(size_t chunks, size_t alignment, ChunkRange& out) noexcept;
     bool take_fresh_locked(size_t chunks, size_t alignment, ChunkRange& out) noexcept;
+    void apply_huge_policy(uintptr_t base, size_t bytes) noexcept;
     bool grow_span_locked(size_t bytes, size_t alignment) noexcept;
     void insert_locked(uintptr_t base, size_t chunks, PageState state) noexcept;
     Extent* link_locked(uintptr_t base, size_t chunks, PageState state) noexcept;
@@ -116,10 +139,13 @@ private:
     static constexpr size_t kProbes = 8;
 
     Mutex mutex_{LockRank::chunk_source};
-    std::atomic<bool> huge_pages_{true};  // false once the kernel has refused
+    HookedPages* hooked_ = nullptr;     // const after init; nullptr: memory is the kernel's
+    std::atomic<bool> huge_pages_{true};  // adaptive, and the kernel has not refused
     const os::PageOps* ops_ = nullptr;  // const after init
     MetadataHeap* metadata_ = nullptr;  // const after init
     PageMap* page_map_ = nullptr;       // const after init
+    HugePages huge_policy_ = HugePages::adaptive;  // const after init
+    bool retain_ = true;                       // const after init
     // guarded by mutex_
     ExtentPool extents_;
     std::array<FreeSet, kPageStates> free_;

@@ -19,6 +19,9 @@
 
 namespace granary::core {
 
+/// Which pages a decay time is about.
+enum class DecayKind : uint8_t { dirty, muzzy };
+
 class Decay {
 public:
     static constexpr size_t kSteps = 64;

@@ -77,15 +77,15 @@ PageRow PageAllocator::place(const Chunk& chunk, size_t pages, size_t alignment)
 
 bool PageAllocator::grow() noexcept {
     ChunkRange range;
-    if (!source_.take(1, kChunkSize, range))
+    if (!source().take(1, kChunkSize, range))
         return false;
     // With huge pages the first touch makes the whole chunk resident: its unused pages are dirty.
     const bool dirty =
-        !range.zeroed || (wants_huge_pages() && source_.back_with_huge_pages(range.base, 1));
+        !range.zeroed || (wants_huge_pages() && source().back_with_huge_pages(range.base, 1));
     ScopedLock lock(mutex_);
     if (empty_ != nullptr) {  // another thread of a shared arena was faster (G3)
         lock.release();
-        source_.give(range.base, 1, dirty);
+        source().give(range.base, 1, dirty);
         return true;
     }
     Chunk* chunk = spare_chunks_.front();
@@ -96,7 +96,7 @@ bool PageAllocator::grow() noexcept {
     }
     if (chunk == nullptr) {
         lock.release();
-        source_.give(range.base, 1, dirty);
+        source().give(range.base, 1, dirty);
         return false;
     }
     *chunk = Chunk{};
@@ -127,7 +127,7 @@ void PageAllocator::occupy_locked(Chunk& chunk, PageRow row, TouchedPages* touch
     chunk.used.set_range(row.first, row.count);
     chunk.muzzy.clear_range(row.first, row.count);
     chunk.free_pages -= static_cast<uint32_t>(row.count);
-    used_pages_ += row.count;
+    count_used(row.count);
     count_unused_locked(chunk);
     refile_locked(chunk);
 }
@@ -137,7 +137,7 @@ Chunk* PageAllocator::vacate_locked(Chunk& chunk, PageRow row, size_t touched_pa
     chunk.used.clear_range(row.first, row.count);
     chunk.touched.set_range(row.first, touched_pages);
     chunk.free_pages += static_cast<uint32_t>(row.count);
-    used_pages_ -= row.count;
+    count_used(0 - row.count);
     if (chunk.free_pages == kChunkPages && empty_ != nullptr && empty_ != &chunk) {  // G3
         --chunks_;
         return &chunk;
@@ -158,7 +158,7 @@ void PageAllocator::give_back(Chunk* chunk) noexcept {
         chunk->link = {};
         spare_chunks_.push_front(*chunk);
     }
-    source_.give(base, 1, dirty);
+    source().give(base, 1, dirty);
 }
 
 void PageAllocator::release(Extent* extent, size_t touched_pages) noexcept {
@@ -249,10 +249,15 @@ void PageAllocator::count_unused_locked(Chunk& chunk) noexcept {
 PageCounts PageAllocator::counts() noexcept {
     ScopedLock lock(mutex_);
     PageCounts counts;
-    counts.active = used_pages_;
+    counts.active = used_pages();
     counts.dirty = dirty_.load(std::memory_order_relaxed);
     counts.muzzy = muzzy_.load(std::memory_order_relaxed);
     counts.retained = chunks_ * kChunkPages - counts.active - counts.dirty - counts.muzzy;
+    counts.spare_extents = extents_.spare();
+    counts.extents_made = extents_.made();
+    counts.dirty_decay_ms = dirty_decay_.milliseconds();
+    counts.muzzy_decay_ms = muzzy_decay_.milliseconds();
+    counts.lock = mutex_.counters();
     return counts;
 }
 
@@ -291,7 +296,7 @@ void PageAllocator::check_invariants() noexcept {
                   "page allocator: dirty sum [G2]");
     GRANARY_CHECK(muzzy == muzzy_.load(std::memory_order_relaxed),
                   "page allocator: muzzy sum [G2]");
-    GRANARY_CHECK(used == used_pages_ && chunks == chunks_, "page allocator: used pages [G2]");
+    GRANARY_CHECK(used == used_pages() && chunks == chunks_, "page allocator: used pages [G2]");
 }
 
 }  // namespace granary::core

@@ -18,6 +18,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "granary/core/control.hpp"
+#include "granary/core/snapshot.hpp"
 #include "meta/extent_pool.hpp"
 #include "page/chunk.hpp"
 #include "page/chunk_source.hpp"
@@ -36,6 +38,11 @@ struct PageCounts {
     size_t dirty = 0;
     size_t muzzy = 0;
     size_t retained = 0;
+    size_t spare_extents = 0;  ///< descriptors without pages
+    size_t extents_made = 0;   ///< descriptors
+    int64_t dirty_decay_ms = 0;
+    int64_t muzzy_decay_ms = 0;
+    LockSnapshot lock;
 };
 
 class PageAllocator {
@@ -43,7 +50,7 @@ public:
     enum class Growth { forbidden, allowed };
 
     PageAllocator(ChunkSource& source, MetadataHeap& metadata, uint32_t arena) noexcept
-        : source_(source), metadata_(metadata), arena_(arena) {}
+        : source_(&source), metadata_(metadata), arena_(arena) {}
 
     /// @param pages     1 .. kChunkPages
     /// @param alignment in pages, a power of two <= kChunkPages
@@ -64,6 +71,7 @@ public:
 
     void set_decay(int64_t dirty_ms, int64_t muzzy_ms, uint64_t now_ns) noexcept;
     void read_decay(int64_t& dirty_ms, int64_t& muzzy_ms) noexcept;
+    void set_one_decay(DecayKind kind, int64_t ms, uint64_t now_ns) noexcept;
     void decay(uint64_t now_ns) noexcept;
     /// Purges every unused page. Returns bytes given back.
     size_t purge() noexcept;
@@ -79,8 +87,28 @@ public:
         return dirty_.load(std::memory_order_relaxed) + muzzy_.load(std::memory_order_relaxed) != 0;
     }
 
-    [[nodiscard]] ChunkSource& source() noexcept { return source_; }
+    [[nodiscard]] ChunkSource& source() noexcept {
+        // ORDER: acquire, pairs with set_source(): the source is complete.
+        return *source_.load(std::memory_order_acquire);
+    }
+    /// Where chunks come from, and go to, from now on.
+    void set_source(ChunkSource& source) noexcept {
+        // ORDER: release, pairs with source().
+        source_.store(&source, std::memory_order_release);
+    }
     [[nodiscard]] PageCounts counts() noexcept;
+    /// Sorts the unused pages by the length of their rows, and adds them to `out`.
+    void add_rows(PageRowsSnapshot& out) noexcept;
+    /// Pages in use, read without the lock; the counter's address is good for the arena's life.
+    [[nodiscard]] const std::atomic<size_t>& used_pages_counter() const noexcept {
+        return used_pages_;
+    }
+    [[nodiscard]] size_t used_pages() const noexcept {
+        return used_pages_.load(std::memory_order_relaxed);
+    }
+    /// Gives every chunk back, whatever is in it: all pages of the arena are free now.
+    void drop_all() noexcept;
+
     void read_purge_counters(PurgeCounters& dirty, PurgeCounters& muzzy) noexcept;
     void check_invariants() noexcept;
     Mutex& mutex() noexcept { return mutex_; }
@@ -100,6 +128,11 @@ private:
     void refile_locked(Chunk& chunk) noexcept;
     void unfile_locked(Chunk& chunk) noexcept;
     void count_unused_locked(Chunk& chunk) noexcept;
+    /// Two's complement: adding a negative number subtracts. One writer at a time, the holder.
+    void count_used(size_t pages) noexcept {
+        used_pages_.store(used_pages_.load(std::memory_order_relaxed) + pages,
+                          std::memory_order_relaxed);
+    }
     size_t purge_to(PageState from, size_t keep_pages, bool lazily) noexcept;
     struct ChunkPurge {
         size_t pages;     ///< purged
@@ -108,7 +141,7 @@ private:
     ChunkPurge purge_chunk_locked(ScopedLock& lock, Chunk& chunk, PageState from, size_t wanted,
                                   bool lazily) noexcept;
 
-    ChunkSource& source_;     // const after init
+    std::atomic<ChunkSource*> source_;
     MetadataHeap& metadata_;  // const after init
     const uint32_t arena_;    // const after init
     Mutex mutex_{LockRank::page_allocator};
@@ -120,7 +153,8 @@ private:
     uint32_t nonempty_ = 0;   // bit per bucket
     Chunk* empty_ = nullptr;  // G3
     size_t chunks_ = 0;
-    size_t used_pages_ = 0;
+    std::atomic<size_t> used_pages_{0};  // written under mutex_
+    std::atomic<uint32_t> purging_{0};  ///< chunks that are being purged; written under mutex_
     std::atomic<size_t> dirty_{0};
     std::atomic<size_t> muzzy_{0};
     Decay dirty_decay_;

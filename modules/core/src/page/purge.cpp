@@ -64,6 +64,11 @@ void PageAllocator::read_decay(int64_t& dirty_ms, int64_t& muzzy_ms) noexcept {
     muzzy_ms = muzzy_decay_.milliseconds();
 }
 
+void PageAllocator::set_one_decay(DecayKind kind, int64_t ms, uint64_t now_ns) noexcept {
+    ScopedLock lock(mutex_);
+    (kind == DecayKind::dirty ? dirty_decay_ : muzzy_decay_).set_time(ms, now_ns);
+}
+
 void PageAllocator::decay(uint64_t now_ns) noexcept {
     ScopedLock lock(mutex_);
     const size_t dirty = dirty_.load(std::memory_order_relaxed);
@@ -141,12 +146,13 @@ PageAllocator::ChunkPurge PageAllocator::purge_chunk_locked(ScopedLock& lock, Ch
     chunk.used = bit_or(chunk.used, pages);
     chunk.muzzy = and_not(chunk.muzzy, pages);
     chunk.free_pages -= static_cast<uint32_t>(count);
-    used_pages_ += count;
+    count_used(count);
     count_unused_locked(chunk);
     refile_locked(chunk);
-    const os::PageOps& ops = source_.ops();
+    const os::PageOps& ops = source().ops();
     PageBits done;
     uint64_t calls = 0;
+    purging_.fetch_add(1, std::memory_order_relaxed);
     lock.release();
     for_each_row(pages, [&](PageRow row) {
         void* address = base::pointer_at(chunk.base + (row.first << kPageShift));
@@ -159,10 +165,11 @@ PageAllocator::ChunkPurge PageAllocator::purge_chunk_locked(ScopedLock& lock, Ch
         return true;
     });
     lock.reacquire();
+    purging_.fetch_sub(1, std::memory_order_relaxed);
     unfile_locked(chunk);
     chunk.used = and_not(chunk.used, pages);
     chunk.free_pages += static_cast<uint32_t>(count);
-    used_pages_ -= count;
+    count_used(0 - count);
     if (lazily) {
         chunk.muzzy = bit_or(chunk.muzzy, bit_and(done, chunk.touched));
     } else {

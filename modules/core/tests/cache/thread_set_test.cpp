@@ -178,9 +178,13 @@ TEST_F(ThreadSetTest, WithoutMemoryForAnArenaThreadsShareOne) {
     // What is left of the metadata block may hold a state, but seldom an arena.
     fake.fail_after(PageCall::map, 0);
     while (ThreadState* state = threads.attach(0)) arenas.insert(state->arena);
-    EXPECT_EQ(arenas.size(), threads.arena_count());
+    // The last one may have been made for a state that found no room any more.
+    EXPECT_GE(arenas.size() + 1, threads.arena_count());
     fake.heal();
-    EXPECT_NE(threads.attach(0), nullptr);
+    ThreadState* const last = threads.attach(0);
+    ASSERT_NE(last, nullptr);
+    arenas.insert(last->arena);
+    EXPECT_EQ(arenas.size(), threads.arena_count()) << "no arena is left without a thread";
 }
 
 TEST_F(ThreadSetTest, LimitsAreBroughtIntoRange) {

@@ -15,6 +15,7 @@
 namespace granary::core {
 namespace {
 
+using tests::kKiB;
 using tests::kMiB;
 using tests::snapshot;
 
@@ -150,6 +151,105 @@ TEST_F(Snapshot, OfArenasAddsUpToTheWhole) {
     for (void* region : regions) deallocate(region);
 }
 
+TEST_F(Snapshot, CountsLargeRegionsByClassAndOnce) {
+    const auto before = snapshot();
+    const size_t c = large_class_of(300 * kKiB);
+    const size_t grown = large_class_of(600 * kKiB);
+    const size_t huge = large_class_of(5 * kMiB);
+    void* const large = allocate(300 * kKiB);
+    void* const block = allocate(5 * kMiB);
+    auto now = snapshot();
+    EXPECT_EQ(now->large_classes[c].live() - before->large_classes[c].live(), 1U);
+    EXPECT_EQ(now->large_classes[huge].live() - before->large_classes[huge].live(), 1U);
+    void* const resized = reallocate(large, 600 * kKiB);
+    now = snapshot();
+    EXPECT_EQ(now->large_classes[c].live(), before->large_classes[c].live());
+    EXPECT_EQ(now->large_classes[grown].live() - before->large_classes[grown].live(), 1U);
+    deallocate(resized);
+    deallocate(block);
+    now = snapshot();
+    for (size_t i = 0; i < kLargeClassCount; ++i) {
+        ASSERT_EQ(now->large_classes[i].live(), before->large_classes[i].live()) << i;
+    }
+}
+
+TEST_F(Snapshot, OfAllArenasAtOnceAddsUpToTheWholeAndIsOrdered) {
+    std::vector<void*> regions;
+    for (int i = 0; i < 3000; ++i) regions.push_back(allocate(static_cast<size_t>(i) * 40));
+    const auto whole = std::make_unique<HeapSnapshot>();
+    std::vector<HeapSnapshot> each(arena_count());
+    std::vector<HeapSnapshot*> slots;
+    for (HeapSnapshot& one : each) slots.push_back(&one);
+    take_snapshots(*whole, slots);
+    HeapSnapshot sum;
+    for (const HeapSnapshot& one : each) {
+        EXPECT_LE(one.allocated, one.active);
+        EXPECT_LE(one.active, one.resident);
+        EXPECT_LE(one.resident, one.mapped);
+        sum.allocated += one.allocated;
+        sum.active += one.active;
+        sum.cached += one.cached;
+        sum.thread_cached += one.thread_cached;
+        sum.small_resident += one.small_resident;
+        for (unsigned c = 0; c < kSmallClassCount; ++c) {
+            sum.bins[c].live_regions += one.bins[c].live_regions;
+            sum.bins[c].regions_made += one.bins[c].regions_made;
+            EXPECT_EQ(one.bins[c].regions_made - one.bins[c].regions_returned,
+                      one.bins[c].live_regions + one.bins[c].cached_regions);
+        }
+    }
+    EXPECT_EQ(sum.allocated, whole->allocated);
+    EXPECT_EQ(sum.active, whole->active);
+    EXPECT_EQ(sum.cached, whole->cached);
+    EXPECT_EQ(sum.thread_cached, whole->thread_cached);
+    EXPECT_EQ(sum.small_resident, whole->small_resident);
+    for (unsigned c = 0; c < kSmallClassCount; ++c) {
+        EXPECT_EQ(sum.bins[c].live_regions, whole->bins[c].live_regions) << c;
+        EXPECT_EQ(sum.bins[c].regions_made, whole->bins[c].regions_made) << c;
+    }
+    EXPECT_LE(whole->resident, whole->mapped);
+    for (void* region : regions) deallocate(region);
+}
+
+TEST_F(Snapshot, UnusedPagesAreInTheirRows) {
+    void* const first = allocate(100 * kKiB);
+    void* const second = allocate(100 * kKiB);
+    deallocate(first);
+    deallocate(second);
+    flush_thread_cache();
+    PageRowsSnapshot rows;
+    ASSERT_TRUE(take_page_rows(arena_count(), rows));
+    size_t dirty = 0;
+    size_t retained = 0;
+    for (size_t i = 0; i < kPageClassCount; ++i) {
+        const PageRowsSnapshot::Counts& counts = rows.classes[i];
+        EXPECT_GE(counts.dirty_bytes, counts.dirty * page_class_size(i)) << i;
+        dirty += counts.dirty_bytes;
+        retained += counts.retained_bytes;
+    }
+    const auto now = snapshot();
+    EXPECT_LE(dirty, now->dirty);  // cached large regions are no rows
+    EXPECT_LE(retained, now->retained);
+    EXPECT_FALSE(take_page_rows(arena_count() + 1, rows));
+}
+
+class ArenaDecay : public tests::HeapFixture {};
+
+TEST_F(ArenaDecay, OfOneArenaIsItsOwnFromThenOn) {
+    EXPECT_EQ(arena_muzzy_decay_ms(0), muzzy_decay_ms());
+    const int64_t common = dirty_decay_ms();
+    ASSERT_TRUE(set_arena_dirty_decay_ms(0, 77));
+    set_dirty_decay_ms(common + 1);
+    EXPECT_EQ(arena_dirty_decay_ms(0), 77);
+    set_muzzy_decay_ms(5);
+    EXPECT_EQ(arena_muzzy_decay_ms(0), 5);
+    set_muzzy_decay_ms(0);
+    set_dirty_decay_ms(common);
+    ASSERT_TRUE(set_arena_dirty_decay_ms(0, common));
+    EXPECT_EQ(arena_dirty_decay_ms(arena_count()), -2);
+    EXPECT_FALSE(set_arena_dirty_decay_ms(arena_count(), 1));
+}
+
 class Purge : public tests::HeapFixture {};
 
 TEST_F(Purge, AllLeavesTheLiveRegionsAndNothingElse) {
@@ -193,7 +293,7 @@ TEST_F(Purge, OfAnArenaThatDoesNotExistSaysSo) {
     EXPECT_FALSE(purge_arena(arena_count()));
     EXPECT_FALSE(decay_arena(arena_count()));
     EXPECT_EQ(arena_limit(), tests::kArenaLimit);
-    EXPECT_LE(arena_count(), arena_limit());
+    EXPECT_LE(tests::automatic_arenas(), arena_limit());
 }
 
 TEST_F(Purge, FlushEmptiesTheOwnCache) {

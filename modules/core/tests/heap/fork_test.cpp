@@ -10,6 +10,7 @@
 #include <gtest/gtest.h>
 #include <granary/base/prng.hpp>
 
+#include "granary/core/extended.hpp"
 #include "granary/core/lifecycle.hpp"
 #include "support/heap_fixture.hpp"
 
@@ -67,6 +68,62 @@ TEST_F(Fork, TheChildHasTheParentsRegionsAndItsOwn) {
         deallocate(regions[i]);
     }
     deallocate(huge);
+}
+
+/// Threads in arenas of the program's, with hooks, and in explicit caches. The hooks have no lock:
+/// a child would find it held by a thread that was inside.
+TEST_F(Fork, AChildHasTheArenasAndCachesOfTheProgram) {
+    static ExtentHooks hooks;
+    hooks = *extent_hooks_of(0);
+    const unsigned arena = create_arena(&hooks);
+    const unsigned cache = create_tcache();
+    std::atomic<bool> stop{false};
+    std::vector<std::thread> team;
+    for (unsigned t = 0; t < 4; ++t) {
+        team.emplace_back([&, t] {
+            ASSERT_TRUE(t >= 2 || bind_thread(arena));
+            const Request request =
+                t < 2 ? Request{} : Request{.arena = arena, .cache = t == 2 ? cache : kNoCache};
+            base::Prng prng(t);
+            std::vector<void*> mine;
+            while (!stop.load(std::memory_order_relaxed)) {
+                if (mine.size() < 200 && prng.below(2) == 0) {
+                    mine.push_back(allocate_with(prng.below(9000), request));
+                } else if (!mine.empty()) {
+                    deallocate_with(mine.back(), request.cache);
+                    mine.pop_back();
+                }
+            }
+            for (void* region : mine) deallocate(region);
+        });
+    }
+    for (int i = 0; i < 20; ++i) {
+        ASSERT_TRUE(child_succeeds([&] {
+            bool good = true;
+            // The threads that are gone have left their states: the next ones take them.
+            for (int n = 0; n < 4; ++n) {
+                std::thread([&] {
+                    void* const own = allocate(100);
+                    good = good && arena_of_pointer(own) != arena;
+                    void* const theirs = allocate_with(100, {.arena = arena, .cache = cache});
+                    good = good && arena_of_pointer(theirs) == arena;
+                    deallocate_with(theirs, cache);
+                    deallocate(own);
+                }).join();
+            }
+            check_invariants();
+            purge_all();
+            good = good && reset_arena(arena);
+            check_invariants();
+            void* const again = allocate_with(5000, {.zero = true, .arena = arena});
+            return good && tests::all_zero(again, 5000);
+        })) << "fork "
+            << i;
+    }
+    stop.store(true, std::memory_order_relaxed);
+    for (std::thread& thread : team) thread.join();
+    EXPECT_TRUE(destroy_tcache(cache));
+    EXPECT_TRUE(destroy_arena(arena));
 }
 
 /// Threads are everywhere in the allocator when the fork happens; the child must be able to do

@@ -44,7 +44,7 @@ private:
 /// Arenas that granary made by itself; other tests of the program may have made some.
 [[nodiscard]] inline unsigned automatic_arenas() {
     unsigned count = 0;
-    for (unsigned i = 0; i < arena_count(); ++i) count += is_explicit_arena(i) ? 0U : 1U;
+    for (unsigned i = 0; i < arena_count(); ++i) count += arena_exists(i) && !is_explicit_arena(i) ? 1U : 0U;
     return count;
 }
 

@@ -4,6 +4,7 @@
 #include "sync/mutex.hpp"
 
 #include <atomic>
+#include <chrono>
 #include <set>
 #include <thread>
 #include <vector>
@@ -162,6 +163,40 @@ TEST(MutexWitness, RisingAndEqualRanksAreInOrder) {
 TEST(MutexWitness, IsAbsentFromReleaseBuilds) { EXPECT_FALSE(base::kDebug); }
 
 #endif
+
+TEST(MutexCounters, CountEveryAcquisition) {
+    Mutex mutex{LockRank::bin};
+    for (int i = 0; i < 3; ++i) ScopedLock lock(mutex);
+    ASSERT_TRUE(mutex.try_lock());
+    mutex.unlock();
+    EXPECT_EQ(mutex.counters().acquired, 4U);
+    EXPECT_EQ(mutex.counters().waited, 0U);
+    mutex.reset_counters();
+    EXPECT_EQ(mutex.counters().acquired, 0U);
+}
+
+TEST(MutexCounters, TellWhoHadToSleepAndHowLong) {
+    Mutex mutex{LockRank::bin};
+    ScopedLock lock(mutex);
+    std::thread waiter([&] { ScopedLock second(mutex); });
+    // Records are given out once per process: earlier tests of this one may have had them all.
+    for (int i = 0; i < 2000 && mutex.counters().most_waiting == 0; ++i)
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    if (mutex.counters().most_waiting == 0) {
+        lock.release();
+        waiter.join();
+        GTEST_SKIP() << "no record left for this lock";
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    lock.release();
+    waiter.join();
+    const LockSnapshot seen = mutex.counters();
+    EXPECT_EQ(seen.acquired, 2U);
+    EXPECT_EQ(seen.waited, 1U);
+    EXPECT_EQ(seen.most_waiting, 1U);
+    EXPECT_GE(seen.total_wait_ns, 1'000'000U);
+    EXPECT_EQ(seen.longest_wait_ns, seen.total_wait_ns);
+}
 
 }  // namespace
 }  // namespace granary::core

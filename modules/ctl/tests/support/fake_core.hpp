@@ -4,9 +4,13 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
+#include <set>
 #include <string>
 #include <vector>
 
+#include <granary/core/control.hpp>
+#include <granary/core/extent_hooks.hpp>
 #include <granary/core/snapshot.hpp>
 
 namespace granary::ctl::tests {
@@ -18,14 +22,27 @@ struct FakeCore {
     int64_t dirty_decay_ms = 10'000;
     int64_t muzzy_decay_ms = 0;
     bool background_thread = false;
+    uint32_t max_background_threads = 4;
     bool can_start_thread = true;
     bool has_thread_cache = true;
     bool has_counters = true;
     uint64_t allocated = 0;
     uint64_t deallocated = 0;
 
-    int heap_snapshots = 0;
-    int arena_snapshots = 0;
+    uint64_t peak = 0;
+    size_t cache_max = core::kSmallMax;
+    std::set<unsigned> uncached;
+    core::MisuseHook misuse_hook = nullptr;
+    bool has_metadata = true;
+    std::set<unsigned> dead;
+    std::map<unsigned, std::string> names;
+    core::ExtentHooks* hooks = nullptr;
+    unsigned bound = 0;
+    core::ProcessLocks locks;
+    size_t approximate_active = 0;
+
+    int snapshots = 0;
+    int row_walks = 0;
     std::vector<std::string> actions;
 };
 

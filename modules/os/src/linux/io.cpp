@@ -5,10 +5,33 @@
 
 #include <fcntl.h>
 #include <unistd.h>
+#include <atomic>
+
+#include <granary/base/fixed_string.hpp>
 
 #include "linux/raw_syscall.hpp"
 
 namespace granary::os {
+namespace {
+
+constinit std::atomic<MessageSink> g_sink{nullptr};
+
+/// Hands a message to the sink, in pieces that end with a zero. False: nothing was taken.
+bool offer(std::string_view text) noexcept {
+    // ORDER: acquire, pairs with the release in redirect_messages().
+    const MessageSink sink = g_sink.load(std::memory_order_acquire);
+    if (sink == nullptr)
+        return false;
+    do {
+        const base::FixedString<1024> piece(text);
+        if (!sink(piece.c_str()))
+            return false;  // before the first piece: a sink does not change its mind
+        text.remove_prefix(piece.size());
+    } while (!text.empty());
+    return true;
+}
+
+}  // namespace
 
 bool write_all(int descriptor, std::string_view text) noexcept {
     while (!text.empty()) {
@@ -24,7 +47,15 @@ bool write_all(int descriptor, std::string_view text) noexcept {
     return true;
 }
 
-void write_stderr(std::string_view text) noexcept { write_all(STDERR_FILENO, text); }
+void redirect_messages(MessageSink sink) noexcept {
+    // ORDER: release, pairs with the acquire in offer(): what the sink needs is there.
+    g_sink.store(sink, std::memory_order_release);
+}
+
+void write_stderr(std::string_view text) noexcept {
+    if (!offer(text))
+        write_all(STDERR_FILENO, text);
+}
 
 long read_file(const char* path, char* out, size_t size) noexcept {
     long descriptor = 0;

@@ -215,6 +215,8 @@ bool purge_forced_zeroes() noexcept {
     return GRANARY_LIKELY(answer != Answer::unknown) ? answer == Answer::yes : find_purge_zeroes();
 }
 
+void trust_purges() noexcept { g_purge_zeroes.store(Answer::yes, std::memory_order_relaxed); }
+
 const PageOps& kernel_pages() noexcept { return kKernelPages; }
 
 }  // namespace granary::os

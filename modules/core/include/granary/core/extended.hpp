@@ -50,4 +50,29 @@ void deallocate_sized_with(void* pointer, size_t size, const Request& request) n
 /// The usable size that allocate_with() would give; 0 if it could not.
 [[nodiscard]] size_t size_with(size_t size, const Request& request) noexcept;
 
+/// Fills out[0 .. count) with regions of `size` bytes, whole magazines and runs at a time.
+/// @return how many there are: `count`, or fewer if out of memory.
+[[nodiscard]] size_t allocate_batch(size_t size, const Request& request, void** out,
+                                    size_t count) noexcept;
+/// Frees regions of any kind, cheapest if neighbours in the array are of one size; null pointers
+/// are passed over.
+void deallocate_batch(void* const* pointers, size_t count) noexcept;
+
+/// How well the memory around a region is used.
+struct Utilization {
+    const void* next_run = nullptr;  ///< where the next region of this size comes from, if known
+    size_t free_regions = 0;         ///< of the region's run; 0 for large and huge ones
+    size_t regions = 0;              ///< of the run, live or free; 1 for large and huge ones
+    size_t bytes = 0;                ///< of the run, the region or the block
+    size_t bin_free_regions = 0;     ///< of all runs of this size in its arena
+    size_t bin_regions = 0;
+};
+/// Zeros for what is not the start of a live region.
+[[nodiscard]] Utilization utilization_of(const void* pointer) noexcept;
+
+/// True if a copy of the region, allocated with kNoCache, would help to empty a run: for regions of
+/// runs that are used no better than their arena's average, and not of the run that the next
+/// region comes from.
+[[nodiscard]] bool is_worth_moving(const void* pointer) noexcept;
+
 }  // namespace granary::core

@@ -2,8 +2,7 @@
 //
 // conf.hpp — option text to settings, with one clear line for everything that is wrong in it.
 //
-// Role        Reads jemalloc's syntax, `key:value,key:value`. Values: true and false, integers in C
-//             notation (decimal, 0x…, 0…), words where a row of kOptions has one.
+// Role        Reads jemalloc's syntax, `key:value,key:value`, by the rows of option_table.hpp.
 // Invariants  O1  every bad pair is reported once, by name, and all the others still count.
 //             O2  nothing is allocated, no lock is taken, errno is untouched.
 #pragma once
@@ -13,110 +12,64 @@
 #include <cstdint>
 #include <span>
 #include <string_view>
-#include <type_traits>
 
+#include <granary/base/fixed_string.hpp>
 #include <granary/core/options.hpp>
+#include <granary/ctl/option_table.hpp>
 
 namespace granary::ctl {
 
-/// All that option text may choose: the heap's part, and what only ctl and capi act on.
-struct Settings {
-    core::HeapOptions heap;
-    bool stats_print = false;   ///< a report to stderr when the program exits
-    bool abort_conf = false;    ///< a bad pair ends the program after all text was read
-    bool confirm_conf = false;  ///< one line per setting read
-};
-
-enum class OptionType : uint8_t { boolean, integer };
-
-/// One row of the option table. `word` is a value that stands for `word_value`.
-struct OptionInfo {
-    std::string_view name;
-    OptionType type;
-    int64_t least;
-    int64_t most;
-    std::string_view word;
-    int64_t word_value;
-    std::string_view doc;
-    int64_t (*get)(const Settings&) noexcept;
-    void (*set)(Settings&, int64_t) noexcept;
-};
-
-/// The bounds of an option's value; booleans need none.
-struct OptionRange {
-    int64_t least = 0;
-    int64_t most = 1;
-    std::string_view word = {};
-    int64_t word_value = 0;
-};
-
-namespace detail {
-
-template <auto Member>
-struct HeapField {
-    using Value = std::remove_cvref_t<decltype(core::HeapOptions{}.*Member)>;
-    static int64_t get(const Settings& settings) noexcept {
-        return static_cast<int64_t>(settings.heap.*Member);
+/// The values of all options: defaults, until text changes them.
+class Settings {
+public:
+    constexpr Settings() noexcept {
+        for (size_t i = 0; i < kOptions.size(); ++i) values_[i] = kOptions[i].preset;
     }
-    static void set(Settings& settings, int64_t value) noexcept {
-        settings.heap.*Member = static_cast<Value>(value);
+
+    [[nodiscard]] bool flag(size_t option) const noexcept { return values_[option] != 0; }
+    /// Signed options hold their two's complement.
+    [[nodiscard]] uint64_t number(size_t option) const noexcept { return values_[option]; }
+    [[nodiscard]] int64_t signed_number(size_t option) const noexcept {
+        return static_cast<int64_t>(values_[option]);
     }
+    /// Options with a list of words: the chosen one.
+    [[nodiscard]] const char* word(size_t option) const noexcept {
+        return kOptions[option].words[values_[option]];
+    }
+    /// Options whose value is text.
+    [[nodiscard]] const char* text(size_t option) const noexcept {
+        return texts_[text_slot(option)].c_str();
+    }
+
+    void set(size_t option, uint64_t value) noexcept { values_[option] = value; }
+    void set_text(size_t option, std::string_view text) noexcept {
+        Text& slot = texts_[text_slot(option)];
+        slot.clear();
+        slot.append(text);
+    }
+
+    /// False: something was wrong and abort_conf is set.
+    bool valid = true;
+
+private:
+    using Text = base::FixedString<kOptionText>;
+
+    [[nodiscard]] static size_t text_slot(size_t option) noexcept {
+        size_t slot = 0;
+        for (size_t i = 0; i < option; ++i) slot += kOptions[i].is_text() ? 1 : 0;
+        return slot;
+    }
+
+    std::array<uint64_t, kOptions.size()> values_{};
+    std::array<Text, kTextOptions> texts_{};
 };
 
-template <auto Member>
-struct OwnField {
-    using Value = std::remove_cvref_t<decltype(Settings{}.*Member)>;
-    static int64_t get(const Settings& settings) noexcept {
-        return static_cast<int64_t>(settings.*Member);
-    }
-    static void set(Settings& settings, int64_t value) noexcept {
-        settings.*Member = static_cast<Value>(value);
-    }
-};
-
-template <typename Field>
-consteval OptionInfo option(std::string_view name, std::string_view doc, OptionRange range = {}) {
-    constexpr bool kIsBoolean = std::is_same_v<typename Field::Value, bool>;
-    return {name,        kIsBoolean ? OptionType::boolean : OptionType::integer,
-            range.least, range.most,
-            range.word,  range.word_value,
-            doc,         &Field::get,
-            &Field::set};
-}
-
-}  // namespace detail
-
-/// Longest decay time: about 584 years, what jemalloc takes.
-inline constexpr int64_t kMaxDecayMs = 18'446'744'072'000;
-/// Most automatic arenas that may be asked for: jemalloc's 12-bit arena index without its reserves.
-inline constexpr int64_t kMaxArenas = 4094;
-
-/// Every option that does something. A new option is one line here.
-inline constexpr std::array kOptions = {
-    detail::option<detail::HeapField<&core::HeapOptions::dirty_decay_ms>>(
-        "dirty_decay_ms", "ms over which unused dirty pages are given back; 0 at once, -1 never",
-        {-1, kMaxDecayMs}),
-    detail::option<detail::HeapField<&core::HeapOptions::muzzy_decay_ms>>(
-        "muzzy_decay_ms", "the same for lazily purged pages; 0 skips that state",
-        {-1, kMaxDecayMs}),
-    detail::option<detail::HeapField<&core::HeapOptions::arena_limit>>(
-        "narenas", "most automatic arenas; default derives it from the usable CPUs",
-        {1, kMaxArenas, "default", 0}),
-    detail::option<detail::HeapField<&core::HeapOptions::thread_cache>>(
-        "tcache", "false sends every call to the arenas' locked paths"),
-    detail::option<detail::HeapField<&core::HeapOptions::background_thread>>(
-        "background_thread", "a thread that gives unused pages back while the program idles"),
-    detail::option<detail::OwnField<&Settings::stats_print>>(
-        "stats_print", "a statistics report to stderr at exit"),
-    detail::option<detail::OwnField<&Settings::abort_conf>>(
-        "abort_conf", "abort at start if any option text was wrong"),
-    detail::option<detail::OwnField<&Settings::confirm_conf>>("confirm_conf",
-                                                              "print every setting that is read"),
-};
+/// The heap's part of the settings.
+[[nodiscard]] core::HeapOptions heap_options(const Settings& settings) noexcept;
 
 enum class Severity : uint8_t {
     note,     ///< confirm_conf speaking
-    warning,  ///< a good pair without effect: an option of jemalloc's that granary does not have
+    warning,  ///< a good pair that asks for something this build does not have
     error,    ///< a bad pair; counts for abort_conf
 };
 
@@ -129,33 +82,46 @@ struct Diagnostics {
 /// A sink that writes `<granary>: <line>` to standard error.
 [[nodiscard]] Diagnostics stderr_diagnostics() noexcept;
 
-/// Option text and where it came from, for messages. A null text is a source that is not there.
+/// Where option text comes from, low to high: what `opt.malloc_conf.*` can be asked for.
+enum class ConfPlace : uint8_t {
+    build,        ///< config.malloc_conf
+    variable,     ///< opt.malloc_conf.global_var
+    link,         ///< opt.malloc_conf.symlink
+    environment,  ///< opt.malloc_conf.env_var
+    harder,       ///< opt.malloc_conf.global_var_2_conf_harder
+};
+
+/// Option text, zero-terminated, and where it came from, for messages. A null text is a source
+/// that is not there.
 struct ConfSource {
-    std::string_view name;
-    std::string_view text;
+    const char* name;
+    const char* text;
+    ConfPlace place = ConfPlace::environment;
 };
 
 /// Applies one text to `settings`.
 ///
 /// @param settings   confirm_conf on entry decides whether this text's settings are confirmed.
 /// @return         the number of bad pairs (Severity::error).
-size_t parse_conf(const ConfSource& source, Settings& settings,
+size_t parse_conf(std::string_view source_name, std::string_view text, Settings& settings,
                   const Diagnostics& diagnostics) noexcept;
 
 /// Applies texts in turn, later ones winning. Two passes: the first, silent, learns whether the
-/// settings are to be confirmed. With abort_conf and a bad pair, `heap.valid` is false.
-[[nodiscard]] Settings read_conf(std::span<const ConfSource> sources,
-                                 const Diagnostics& diagnostics) noexcept;
+/// settings are to be confirmed. With abort_conf and a bad pair, `valid` is false.
+void read_conf(std::span<const ConfSource> sources, Settings& settings,
+               const Diagnostics& diagnostics) noexcept;
 
-/// Reads this process's texts and remembers the result for startup_settings(). Low to high: the
-/// program's weak variables `malloc_conf` and `granary_conf`, the target text of the symbolic link
-/// /etc/granary.conf, the environment's MALLOC_CONF, then GRANARY_CONF. Link and environment are
-/// ignored in secure mode (os::is_secure_mode()).
+/// Reads this process's texts, low to high, and remembers the result for startup_settings(), and
+/// the beginnings of the texts for `opt.malloc_conf.*`.
 ///
 /// Call once, before the heap runs.
-const Settings& load_settings(const Diagnostics& diagnostics) noexcept;
+const Settings& load_settings(std::span<const ConfSource> sources,
+                              const Diagnostics& diagnostics) noexcept;
 
 /// What load_settings() found; the defaults before it ran.
 [[nodiscard]] const Settings& startup_settings() noexcept;
+
+/// The last text of a place; nullptr if there was none.
+[[nodiscard]] const char* startup_text(ConfPlace place) noexcept;
 
 }  // namespace granary::ctl

@@ -11,7 +11,15 @@
 
 namespace granary::os {
 
-/// Writes to standard error; what cannot be written is lost.
+/// Takes messages in the place of standard error; false if it does not want them now. `text` is
+/// zero-terminated.
+using MessageSink = bool (*)(const char* text) noexcept;
+
+/// Sends what write_stderr() is given to `sink` from now on: the program's malloc_message. One of
+/// the upward edges (ARCHITECTURE.md).
+void redirect_messages(MessageSink sink) noexcept;
+
+/// Writes a message, to standard error unless a sink takes it; what cannot be written is lost.
 void write_stderr(std::string_view text) noexcept;
 
 /// Writes everything; false if the descriptor stops taking bytes.

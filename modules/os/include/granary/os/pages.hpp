@@ -76,4 +76,7 @@ struct PageOps {
 /// Cost           four system calls at the first question, then a load.
 [[nodiscard]] bool purge_forced_zeroes() noexcept;
 
+/// Takes the answer to be yes, without the question.
+void trust_purges() noexcept;
+
 }  // namespace granary::os
