@@ -277,6 +277,7 @@ void ThreadState::repair_after_fork() noexcept {
         if (what != kOutboxTransition)
             uninstall(what - 1U);
     }
+    large.recount();
     // A send that was interrupted has counted its region, and perhaps not yet its bytes.
     pending_bytes = 0;
     for (auto& set : outbox) {

@@ -79,6 +79,14 @@ public:
         }
     }
 
+    /// In a forked child: the owner was between a slot and the sum, perhaps.
+    void recount() noexcept {
+        pages_ = 0;
+        for_each([this](size_t, uintptr_t, size_t pages) {
+            pages_ += static_cast<uint32_t>(pages);
+        });
+    }
+
     [[nodiscard]] size_t pages() const noexcept { return pages_; }
 
 private:
