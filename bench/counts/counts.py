@@ -159,8 +159,11 @@ def run(options: argparse.Namespace) -> int:
         print(f"FAILED  {line}")
         status = 1
     granary = next((a for a in allocators if a.name == "granary"), None)
+    for name, figures in results.items():
+        if "note" in figures:
+            print(f"{name}: {figures['note']}")
     if granary is not None and "granary" in results:
-        for line in disassembly.check(granary.path, results["granary"].pop("paths")):
+        for line in disassembly.check(granary.path, results["granary"].get("paths", {})):
             print(f"hit path: {line}")
             status = 1
         if options.check:

@@ -47,4 +47,6 @@ def check(library: str, paths: dict[str, list[int]]) -> list[str]:
     listing = _run("objdump", "-d", "--no-show-raw-insn", library)
     code = {int(match[1], 16): match[2] for match in map(LINE.match, listing.splitlines()) if match}
     offsets = thread_offsets(library)
+    if not paths:
+        return ["no path was recorded"]
     return [line for name, path in paths.items() for line in complaints(name, path, code, offsets)]
