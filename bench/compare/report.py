@@ -127,7 +127,14 @@ def add_metric(text: Text, table: Table, rows: list[Row], metric: str, title: st
     text.table(title, lines)
 
 
-def render(table: Table, rows: list[Row], metric: str, subject: str, reference: str) -> str:
+MEMORY = {"peak": ("Peak RSS: median in MiB, ratio to the best", 1 / 1024),
+          "steady": ("RSS at the end of the measured part: median in MiB, ratio to the best",
+                     1 / 1024),
+          "faults": ("Minor page faults of the process: median, ratio to the best", 1)}
+
+
+def render(table: Table, rows: list[Row], metric: str, subject: str, reference: str,
+           memory: tuple[str, ...] = tuple(MEMORY)) -> str:
     names = list(next(iter(table.values())))
     text = Text(names, subject, reference)
     timed = [row for row in rows if row.timed]
@@ -136,12 +143,9 @@ def render(table: Table, rows: list[Row], metric: str, subject: str, reference: 
         add_metric(text, table, timed, metric,
                    f"{kind}: median in ms, ± half the interquartile range, ratio to the best",
                    1000, True)
-    add_metric(text, table, rows, "peak", "Peak RSS: median in MiB, ratio to the best",
-               1 / 1024, False)
-    add_metric(text, table, rows, "steady", "RSS at the end of the measured part: median in MiB, "
-               "ratio to the best", 1 / 1024, False)
-    add_metric(text, table, rows, "faults", "Minor page faults of the process: median, "
-               "ratio to the best", 1, False)
+    for name in memory:
+        title, unit = MEMORY[name]
+        add_metric(text, table, rows, name, title, unit, False)
     text.lines.append("")
     text.lines += worst_rows(table, timed, metric, subject)
     failed = failures(table)

@@ -90,6 +90,14 @@ def check_programs(rows: list[Row], programs: pathlib.Path) -> None:
 
 def measure(rows: list[Row], allocators: list[Allocator], settings: Settings,
             progress: Callable[[str], None]) -> tuple[Table, int]:
+    """The workload programs' rows, by measure_with."""
+    return measure_with(lambda row, allocator: run_once(row, allocator, settings), rows, allocators,
+                        settings.repetitions, progress)
+
+
+def measure_with(run: Callable[[Row, Allocator], dict], rows: list[Row],
+                 allocators: list[Allocator], repetitions: int,
+                 progress: Callable[[str], None]) -> tuple[Table, int]:
     """Repetition by repetition, row by row, allocator by allocator, beginning with another
     allocator each time: what disturbs the machine for a while disturbs all of them.
 
@@ -99,7 +107,7 @@ def measure(rows: list[Row], allocators: list[Allocator], settings: Settings,
     table: Table = {row.name: {a.name: Cell() for a in allocators} for row in rows}
     complete = 0
     try:
-        for repetition in range(settings.repetitions):
+        for repetition in range(repetitions):
             for number, row in enumerate(rows):
                 if not row.timed and repetition % UNTIMED_EVERY != 0:
                     continue
@@ -108,9 +116,9 @@ def measure(rows: list[Row], allocators: list[Allocator], settings: Settings,
                     cell = table[row.name][allocator.name]
                     if cell.failure is not None:
                         continue
-                    progress(f"{repetition + 1}/{settings.repetitions} {row.name} {allocator.name}")
+                    progress(f"{repetition + 1}/{repetitions} {row.name} {allocator.name}")
                     try:
-                        cell.runs.append(run_once(row, allocator, settings))
+                        cell.runs.append(run(row, allocator))
                     except RuntimeError as reason:
                         cell.failure = f"run {repetition + 1}: {reason}"
             complete += 1

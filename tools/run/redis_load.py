@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import os
 import pathlib
 import re
@@ -26,6 +27,23 @@ SERVER_ARGUMENTS = ("--port", "0", "--save", "", "--appendonly", "no", "--daemon
                     "--protected-mode", "yes", "--loglevel", "warning")
 
 
+@dataclasses.dataclass(frozen=True)
+class Load:
+    commands: tuple[str, ...]
+    requests: int           # of each command
+    forking: bool = False   # the server saves its data in a child meanwhile
+    environment: dict[str, str] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    rates: dict[str, float]  # requests per second
+    cpu_seconds: float       # of the server
+    peak_rss_mib: float
+    minor_faults: int
+    log: str
+
+
 def _client(socket: str, *words: str) -> str:
     done = subprocess.run(["redis-cli", "-s", socket, *words], capture_output=True, text=True,
                           timeout=30, check=False)
@@ -45,10 +63,11 @@ def _wait_until_up(server: subprocess.Popen, socket: str, log: pathlib.Path) -> 
     raise DemoError(f"redis-server {state}:\n{tail}")
 
 
-def _benchmark(socket: str) -> dict[str, float]:
+def _benchmark(socket: str, load: Load) -> dict[str, float]:
     """Requests per second of each command."""
-    command = ["redis-benchmark", "-s", socket, "-t", ",".join(COMMANDS), "-n", str(REQUESTS),
-               "-r", str(KEYS), "-d", str(VALUE_BYTES), "-P", str(PIPELINE), "--csv", "-q"]
+    command = ["redis-benchmark", "-s", socket, "-t", ",".join(load.commands),
+               "-n", str(load.requests), "-r", str(KEYS), "-d", str(VALUE_BYTES),
+               "-P", str(PIPELINE), "--csv", "-q"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=LOAD_SECONDS,
                           check=False)
     if done.returncode != 0:
@@ -56,9 +75,25 @@ def _benchmark(socket: str) -> dict[str, float]:
                         f"{(done.stderr or done.stdout).strip()[-300:]}")
     rates = {row[0].split()[0].lower(): float(row[1])
              for row in csv.reader(done.stdout.splitlines()) if len(row) > 1 and row[0] != "test"}
-    missing = set(COMMANDS) - set(rates)
+    missing = set(load.commands) - set(rates)
     if missing:
         raise DemoError(f"redis-benchmark gave no figure for {', '.join(sorted(missing))}")
+    return rates
+
+
+def _benchmark_while_saving(socket: str, load: Load) -> dict[str, float]:
+    """The same, of a server with data in it that forks to save them at the same time."""
+    _benchmark(socket, dataclasses.replace(load, forking=False))
+    _client(socket, "bgsave")
+    rates = _benchmark(socket, load)
+    deadline = time.monotonic() + LOAD_SECONDS
+    while "rdb_bgsave_in_progress:1" in _client(socket, "info", "persistence"):
+        if time.monotonic() > deadline:
+            raise DemoError("redis-server does not finish saving")
+        time.sleep(0.02)
+    if "rdb_last_bgsave_status:ok" not in _client(socket, "info", "persistence") or \
+            _client(socket, "lastsave") == "0":
+        raise DemoError("redis-server's child could not save")
     return rates
 
 
@@ -67,32 +102,31 @@ def _peak_rss_mib(pid: int) -> float:
     return int(re.search(r"VmHWM:\s+(\d+)", status)[1]) / 1024
 
 
+def _minor_faults(pid: int) -> int:
+    return int(pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[7])
+
+
 def _cpu_seconds(pid: int) -> float:
     fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def measure(variant: Variant) -> tuple[dict[str, float], str]:
-    """One run: figures by the names of the table's lines, and what the server wrote at its end."""
+def run(variant: Variant, load: Load) -> Outcome:
+    """One server from start to end; its conf is the variant's environment."""
     with tempfile.TemporaryDirectory(prefix="granary-redis-") as directory:
         socket = f"{directory}/redis.sock"
         log = pathlib.Path(directory) / "server.log"
-        environment = variant.environment()
-        if variant.name == GRANARY:
-            environment["GRANARY_CONF"] = "stats_print:true"
         with log.open("w") as output:
             server = subprocess.Popen(
                 ["redis-server", "--unixsocket", socket, "--dir", directory, *SERVER_ARGUMENTS],
-                env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+                env=variant.environment() | load.environment, stdin=subprocess.DEVNULL,
+                stdout=output, stderr=output)
         try:
             _wait_until_up(server, socket, log)
             variant.check_process(server.pid)
-            rates = _benchmark(socket)
-            figures = {"requests/s": len(rates) / sum(1 / rate for rate in rates.values()),
-                       "server CPU s": _cpu_seconds(server.pid),
-                       "peak RSS MiB": _peak_rss_mib(server.pid)}
-            for command in ("set", "get", "lpush", "hset", "zadd", "mset"):
-                figures[f"{command} requests/s"] = rates[command]
+            rates = (_benchmark_while_saving if load.forking else _benchmark)(socket, load)
+            cpu_seconds, faults = _cpu_seconds(server.pid), _minor_faults(server.pid)
+            peak_rss_mib = _peak_rss_mib(server.pid)
             _client(socket, "shutdown", "nosave")
             if server.wait(timeout=30) != 0:
                 raise DemoError(f"redis-server under {variant.name} ended with "
@@ -104,4 +138,16 @@ def measure(variant: Variant) -> tuple[dict[str, float], str]:
             if server.poll() is None:
                 server.kill()
                 server.wait()
-        return figures, log.read_text(errors="replace")
+        return Outcome(rates, cpu_seconds, peak_rss_mib, faults, log.read_text(errors="replace"))
+
+
+def measure(variant: Variant) -> tuple[dict[str, float], str]:
+    """One run: figures by the names of the table's lines, and what the server wrote at its end."""
+    conf = {"GRANARY_CONF": "stats_print:true"} if variant.name == GRANARY else {}
+    outcome = run(variant, Load(COMMANDS, REQUESTS, environment=conf))
+    rates = outcome.rates
+    figures = {"requests/s": len(rates) / sum(1 / rate for rate in rates.values()),
+               "server CPU s": outcome.cpu_seconds, "peak RSS MiB": outcome.peak_rss_mib}
+    for command in ("set", "get", "lpush", "hset", "zadd", "mset"):
+        figures[f"{command} requests/s"] = rates[command]
+    return figures, outcome.log
