@@ -221,7 +221,8 @@ bool ChunkSource::take_following(uintptr_t end, size_t chunks, ChunkRange& out) 
 }
 
 bool ChunkSource::back_with_huge_pages(uintptr_t base, size_t chunks) noexcept {
-    if (chunks == 0 || !huge_pages_.load(std::memory_order_relaxed))
+    // A program's own hooks have their own idea of the pages behind them.
+    if (chunks == 0 || hooked_ != nullptr || !huge_pages_.load(std::memory_order_relaxed))
         return false;
     const bool done =
         ops_->hint_huge(ops_->self, base::pointer_at(base), chunks << kChunkShift, true);
@@ -231,7 +232,7 @@ bool ChunkSource::back_with_huge_pages(uintptr_t base, size_t chunks) noexcept {
 }
 
 bool ChunkSource::is_dense(uintptr_t base, size_t size) noexcept {
-    if (size < kChunkSize || !huge_pages_.load(std::memory_order_relaxed))
+    if (size < kChunkSize || hooked_ != nullptr || !huge_pages_.load(std::memory_order_relaxed))
         return false;
     size_t missing = 0;
     for (size_t i = 0; i < kProbes; ++i) {
