@@ -125,6 +125,15 @@ GRANARY_NOINLINE void* allocate_pages(ThreadState& state, size_t size, size_t al
     if (region == nullptr) {
         reclaim(state);
         region = take_pages(state, size, alignment, zero);
+        if (region == nullptr && pages_for(size) > kLargeMaxPages) {
+            // Enough address space may lie in ranges that are too short each (and one chunk more
+            // to find an aligned place for it).
+            const size_t chunks = ((size + alignment) >> kChunkShift) + 2;
+            if (g_heap.source.free_bytes(PageState::retained) >> kChunkShift >= chunks) {
+                g_heap.source.release_address_space(chunks);
+                region = take_pages(state, size, alignment, zero);
+            }
+        }
         if (region == nullptr)
             return nullptr;
     }

@@ -292,8 +292,13 @@ void ChunkSource::insert_locked(uintptr_t base, size_t chunks, PageState state) 
 Extent* ChunkSource::link_locked(uintptr_t base, size_t chunks, PageState state) noexcept {
     Extent* extent = extents_.take(*metadata_);
     if (extent == nullptr) {
-        // No descriptor for 128 bytes: the address space is lost to us, its pages go back.
-        ops_->purge_forced(ops_->self, base::pointer_at(base), chunks << kChunkShift);
+        // No descriptor for 128 bytes: the addresses go back, too, so that there is room for one.
+        const size_t bytes = chunks << kChunkShift;
+        if (ops_->release(ops_->self, base::pointer_at(base), bytes)) {
+            reserved_ -= bytes;
+        } else {
+            ops_->purge_forced(ops_->self, base::pointer_at(base), bytes);
+        }
         return nullptr;
     }
     *extent = Extent{};
