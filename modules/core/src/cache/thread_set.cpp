@@ -19,11 +19,23 @@ Arena* arena_at(uint32_t index) noexcept {
 }
 
 void ThreadSet::bind(ChunkSource& source, MetadataHeap& metadata, MagazinePool& magazines,
-                     uint32_t arena_limit) noexcept {
+                     uint32_t arena_limit, uint32_t (*derive_limit)() noexcept) noexcept {
     source_ = &source;
     metadata_ = &metadata;
     magazines_ = &magazines;
-    arena_limit_ = std::clamp<uint32_t>(arena_limit, 1, detail::kMaxArenas);
+    derive_limit_ = derive_limit;
+    arena_limit_.store(
+        derive_limit != nullptr ? 0 : std::clamp<uint32_t>(arena_limit, 1, detail::kMaxArenas),
+        std::memory_order_relaxed);
+}
+
+uint32_t ThreadSet::arena_limit() noexcept {
+    uint32_t limit = arena_limit_.load(std::memory_order_relaxed);
+    if (limit == 0) {
+        limit = derive_limit_();
+        arena_limit_.store(limit, std::memory_order_relaxed);
+    }
+    return limit;
 }
 
 void ThreadSet::set_decay(int64_t dirty_ms, int64_t muzzy_ms, uint64_t now_ns) noexcept {
@@ -94,7 +106,7 @@ Arena* ThreadSet::choose_arena_locked(uint64_t now_ns) noexcept {
     // Nothing idles, so whoever had it went to an arena of the program's.
     if (least != nullptr && least->threads.load(std::memory_order_relaxed) == 0)
         return least;
-    if (automatic_count_ < arena_limit_) {
+    if (automatic_count_ == 0 || automatic_count_ < arena_limit()) {
         if (Arena* arena = make_arena_locked(Maker::granary, now_ns))
             return arena;
     }

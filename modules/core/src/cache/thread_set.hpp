@@ -34,7 +34,7 @@ public:
     constexpr ThreadSet() noexcept = default;
 
     void bind(ChunkSource& source, MetadataHeap& metadata, MagazinePool& magazines,
-              uint32_t arena_limit) noexcept;
+              uint32_t arena_limit, uint32_t (*derive_limit)() noexcept = nullptr) noexcept;
 
     /// Decay times that arenas made later start with; existing ones are changed too, unless they
     /// have their own.
@@ -73,7 +73,8 @@ public:
         // ORDER: acquire, pairs with the release in make_arena_locked().
         return arena_count_.load(std::memory_order_acquire);
     }
-    [[nodiscard]] uint32_t arena_limit() const noexcept { return arena_limit_; }
+    /// Most automatic arenas; the first question may have to count CPUs.
+    [[nodiscard]] uint32_t arena_limit() noexcept;
 
     /// Calls visit(ThreadState&) for every state, under the lock.
     template <class Visit>
@@ -94,7 +95,8 @@ private:
     ChunkSource* source_ = nullptr;      // const after init
     MetadataHeap* metadata_ = nullptr;   // const after init
     MagazinePool* magazines_ = nullptr;  // const after init
-    uint32_t arena_limit_ = 1;           // const after init
+    uint32_t (*derive_limit_)() noexcept = nullptr;  // const after init
+    std::atomic<uint32_t> arena_limit_{1};           // 0: to be derived
     std::atomic<uint32_t> arena_count_{0};
     // guarded by mutex_
     base::IntrusiveList<ThreadState, &ThreadState::all_link> all_;

@@ -67,17 +67,17 @@ constinit Heap g_heap;
 
 namespace {
 
+/// Most automatic arenas, from the usable CPUs. Asked for when a second thread comes: counting them
+/// takes nine system calls.
+uint32_t derive_arena_limit() noexcept {
+    const uint32_t per_cpu = g_heap.options.arenas_per_cpu_16;
+    const uint64_t derived = (uint64_t{os::usable_cpus()} * per_cpu) >> 16;
+    const uint64_t least = per_cpu == HeapOptions().arenas_per_cpu_16 ? kLeastArenas : 1;
+    return static_cast<uint32_t>(std::clamp(derived, least, uint64_t{detail::kMaxArenas}));
+}
+
 /// Turns the options' special values into plain ones, and applies what is not the heap's.
 void settle(HeapOptions& options) noexcept {
-    if (options.arena_limit == 0) {
-        const uint64_t derived =
-            (uint64_t{os::usable_cpus()} * options.arenas_per_cpu_16) >> 16;
-        options.arena_limit = static_cast<uint32_t>(
-            std::clamp<uint64_t>(derived, 1, uint64_t{detail::kMaxArenas}));
-        if (options.arenas_per_cpu_16 == HeapOptions().arenas_per_cpu_16)
-            options.arena_limit = std::max(options.arena_limit, kLeastArenas);
-    }
-    options.arena_limit = std::min(options.arena_limit, detail::kMaxArenas);
     options.background_threads =
         std::clamp<uint32_t>(options.background_threads, 1, kMostBackgroundThreads);
     if (options.purge_freed_from == 0)
@@ -108,7 +108,8 @@ void bootstrap() noexcept {
     g_heap.metadata.set_huge_pages(options.metadata_huge_pages);
     g_heap.source.bind(ops, g_heap.metadata, g_heap.page_map);
     g_heap.source.set_policy(options.huge_pages, options.retain);
-    g_heap.threads.bind(g_heap.source, g_heap.metadata, g_heap.magazines, options.arena_limit);
+    g_heap.threads.bind(g_heap.source, g_heap.metadata, g_heap.magazines, options.arena_limit,
+                        options.arena_limit == 0 ? derive_arena_limit : nullptr);
     const uint64_t now = os::coarse_now_ns();
     g_heap.source.set_decay(options.dirty_decay_ms, options.muzzy_decay_ms, now);
     g_heap.threads.set_decay(options.dirty_decay_ms, options.muzzy_decay_ms, now);

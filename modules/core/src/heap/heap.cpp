@@ -222,11 +222,11 @@ void* allocate_slow(size_t size) noexcept {
     return allocate_pages(state, size, kPageSize, false);
 }
 
-void deallocate_full(void* pointer, unsigned size_class) noexcept {
+void deallocate_full(void* pointer, size_t size_class) noexcept {
     // SAFETY (F1): only a thread's own state has an owner key that a page carries.
     ThreadState& state = *static_cast<ThreadState*>(t_cache);
     tick_after(state, kFreesPerExchange);
-    state.push(size_class, pointer);
+    state.push(static_cast<unsigned>(size_class), pointer);
 }
 
 void release_displaced(uintptr_t word) noexcept {

@@ -75,7 +75,7 @@ GRANARY_NOINLINE void deallocate_slow(void* pointer) noexcept;
 /// large_slots.hpp), or found no room itself.
 GRANARY_NOINLINE void release_displaced(uintptr_t word) noexcept;
 /// A free of an own region whose magazine is full.
-GRANARY_NOINLINE void deallocate_full(void* pointer, unsigned size_class) noexcept;
+GRANARY_NOINLINE void deallocate_full(void* pointer, size_t size_class) noexcept;
 /// A free that hit, but it is time to look at the clock: a thread that only ever hits must still
 /// age its cache and decay its arena's pages.
 GRANARY_NOINLINE void tick_slow() noexcept;
@@ -157,7 +157,8 @@ GRANARY_ALWAYS_INLINE void deallocate(void* pointer) noexcept {
         return detail::deallocate_slow(pointer);
     const detail::PageEntry& entry = entries[address >> kPageShift];
     detail::CacheView* const cache = detail::t_cache;
-    const uint32_t c = entry.tag.load(std::memory_order_relaxed) ^ cache->owner_key;
+    // PERF: as wide as a pointer, for indexing and for passing on without an extension.
+    const size_t c = entry.tag.load(std::memory_order_relaxed) ^ cache->owner_key;
     if (GRANARY_UNLIKELY(c >= kSmallClassCount))
         return detail::deallocate_large(pointer);
     if (GRANARY_UNLIKELY(!detail::is_region_start(
