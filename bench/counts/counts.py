@@ -53,6 +53,7 @@ STEADY = tuple(path for path in PATHS[2:] if path[0] not in ("thread", *REFILLS)
 START = (("thread.system_calls", "thread start and exit: system calls by the allocator"),
          ("start.system_calls", "process start: system calls"),
          ("start.rss_kib", "process start: RSS above the C library, KiB"),
+         ("start.anonymous_kib", "process start: the anonymous part of that, KiB"),
          ("start.faults", "process start: page faults above it"))
 Figures = dict[str, float]
 

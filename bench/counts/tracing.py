@@ -117,7 +117,8 @@ def start_figures(allocator: Allocator, programs: Programs) -> dict[str, float]:
         document = stepper(programs, environment, files, None, "all-calls", programs.path("start"))
         calls[name] = document["sections"]["process"]["system_calls"]
     figures = {"start.system_calls": float(calls["with"] - calls["without"])}
-    for key, source in (("start.rss_kib", "peak_kib"), ("start.faults", "faults")):
+    for key, source in (("start.rss_kib", "peak_kib"), ("start.anonymous_kib", "anonymous_kib"),
+                        ("start.faults", "faults")):
         with_it, without = (statistics.median(start_once(programs, environment, files)[source]
                                               for _ in range(START_RUNS))
                             for files in (preload, []))
