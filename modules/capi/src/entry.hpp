@@ -16,6 +16,7 @@
 #include <granary/base/attributes.hpp>
 #include <granary/base/bits.hpp>
 #include <granary/core/detail/fast_path.hpp>
+#include <granary/core/detail/fast_relatives.hpp>
 #include <granary/core/heap.hpp>
 #include <granary/os/pages.hpp>
 
@@ -30,8 +31,14 @@ namespace granary::capi {
 /// What a missed malloc does: core's slow path, and ENOMEM if that fails.
 [[nodiscard]] void* allocate_miss(size_t size) noexcept;
 
-/// realloc(pointer, 0): what the option zero_realloc says.
-[[nodiscard]] void* realloc_to_nothing(void* pointer) noexcept;
+/// The same calls for any arguments but those that the inline entries below serve themselves.
+[[nodiscard]] void* calloc_slow(size_t size) noexcept;
+[[nodiscard]] void* realloc_slow(void* pointer, size_t size) noexcept;
+[[nodiscard]] void* aligned_alloc_slow(size_t alignment, size_t size) noexcept;
+[[nodiscard]] int posix_memalign_slow(void** out, size_t alignment, size_t size) noexcept;
+
+/// The size of an aligned region: a request for nothing still gets an address of its own.
+[[nodiscard]] constexpr size_t at_least_one(size_t size) noexcept { return size == 0 ? 1 : size; }
 
 [[nodiscard]] GRANARY_ALWAYS_INLINE void* or_no_memory(void* pointer) noexcept {
     return GRANARY_LIKELY(pointer != nullptr) ? pointer : fail(ENOMEM);
@@ -47,15 +54,15 @@ GRANARY_ALWAYS_INLINE void free_entry(void* pointer) noexcept { core::deallocate
     size_t total = 0;
     if (GRANARY_UNLIKELY(base::mul_overflows(count, size, total)))
         return fail(ENOMEM);
-    return or_no_memory(core::allocate_zeroed(total));
+    if (GRANARY_UNLIKELY(total > core::kLowMax))
+        return calloc_slow(total);
+    return core::fast::allocate_zeroed<calloc_slow>(total);
 }
 
 [[nodiscard]] GRANARY_ALWAYS_INLINE void* realloc_entry(void* pointer, size_t size) noexcept {
-    if (GRANARY_UNLIKELY(pointer == nullptr))
-        return malloc_entry(size);
-    if (GRANARY_UNLIKELY(size == 0))
-        return realloc_to_nothing(pointer);
-    return or_no_memory(core::reallocate(pointer, size));
+    if (size - 1 < core::kLowMax && core::fast::fits(pointer, size))
+        return pointer;
+    return realloc_slow(pointer, size);
 }
 
 [[nodiscard]] GRANARY_ALWAYS_INLINE void* reallocarray_entry(void* pointer, size_t count,
@@ -66,33 +73,29 @@ GRANARY_ALWAYS_INLINE void free_entry(void* pointer) noexcept { core::deallocate
     return realloc_entry(pointer, total);
 }
 
-/// The size of an aligned region: a request for nothing still gets an address of its own.
-[[nodiscard]] constexpr size_t at_least_one(size_t size) noexcept { return size == 0 ? 1 : size; }
-
 GRANARY_ALWAYS_INLINE void free_sized_entry(void* pointer, size_t size) noexcept {
-    core::deallocate_sized(pointer, size);
+    core::fast::deallocate_sized(pointer, size);
 }
 
 GRANARY_ALWAYS_INLINE void free_aligned_sized_entry(void* pointer, size_t alignment,
                                                     size_t size) noexcept {
-    if (GRANARY_UNLIKELY(pointer == nullptr))
-        return;
-    core::deallocate_sized_aligned(pointer, alignment, at_least_one(size));
+    if (GRANARY_LIKELY(pointer != nullptr))
+        core::fast::deallocate_sized_aligned(pointer, alignment, at_least_one(size));
 }
 
 [[nodiscard]] GRANARY_ALWAYS_INLINE void* aligned_alloc_entry(size_t alignment,
                                                               size_t size) noexcept {
-    if (GRANARY_UNLIKELY(!base::is_power_of_two(alignment)))
-        return fail(EINVAL);
-    return or_no_memory(core::allocate_aligned(alignment, at_least_one(size)));
+    if (GRANARY_LIKELY(core::fast::is_low_aligned(alignment, size)))
+        return core::allocate<allocate_miss>(core::fast::aligned_size(alignment, size));
+    return aligned_alloc_slow(alignment, size);
 }
 
 [[nodiscard]] GRANARY_ALWAYS_INLINE int posix_memalign_entry(void** out, size_t alignment,
                                                              size_t size) noexcept {
-    if (GRANARY_UNLIKELY(!base::is_power_of_two(alignment) || alignment < sizeof(void*))) {
-        return EINVAL;
-    }
-    void* const pointer = core::allocate_aligned(alignment, at_least_one(size));
+    if (GRANARY_UNLIKELY(alignment < sizeof(void*) ||
+                         !core::fast::is_low_aligned(alignment, size)))
+        return posix_memalign_slow(out, alignment, size);
+    void* const pointer = core::allocate(core::fast::aligned_size(alignment, size));
     if (GRANARY_UNLIKELY(pointer == nullptr))
         return no_memory();
     *out = pointer;

@@ -2,7 +2,6 @@
 //
 // failure.cpp — the out-of-line ends of allocating calls: the only places that set errno.
 #include <granary/base/panic.hpp>
-#include <granary/core/probe.hpp>
 #include <granary/ctl/conf.hpp>
 
 #include "entry.hpp"
@@ -18,19 +17,6 @@ GRANARY_COLD int no_memory() noexcept {
 GRANARY_COLD void* fail(int error) noexcept {
     errno = error == ENOMEM ? no_memory() : error;
     return nullptr;
-}
-
-GRANARY_COLD void* realloc_to_nothing(void* pointer) noexcept {
-    switch (core::note_zero_realloc()) {
-        case core::ZeroRealloc::free:
-            free_entry(pointer);
-            return nullptr;
-        case core::ZeroRealloc::allocate:
-            return or_no_memory(core::reallocate(pointer, 1));
-        case core::ZeroRealloc::abort:
-            break;
-    }
-    base::panic("realloc(p, 0), and zero_realloc is abort");
 }
 
 GRANARY_NOINLINE void* allocate_miss(size_t size) noexcept {

@@ -9,6 +9,7 @@
 #include <granary/granary.h>
 #include <granary/base/build_config.hpp>
 #include <granary/core/control.hpp>
+#include <granary/core/detail/fast_relatives.hpp>
 #include <granary/core/heap.hpp>
 #include <granary/core/lifecycle.hpp>
 #include <granary/ctl/ctl.hpp>
@@ -107,7 +108,7 @@ int granary_stats_v1_read(granary_stats_v1* out, size_t room) noexcept {
 }
 
 size_t granary_malloc_usable_size(const void* pointer) noexcept {
-    return granary::core::usable_size(pointer);
+    return granary::core::fast::usable_size(pointer);
 }
 
 int granary_malloc_trim(size_t /*pad*/) noexcept {

@@ -13,6 +13,7 @@
 #include <granary/base/fixed_string.hpp>
 #include <granary/base/panic.hpp>
 #include <granary/core/detail/fast_path.hpp>
+#include <granary/core/detail/fast_relatives.hpp>
 #include <granary/core/heap.hpp>
 #include <granary/ctl/conf.hpp>
 
@@ -138,6 +139,9 @@ GRANARY_ALWAYS_INLINE void* new_entry(size_t size, const std::nothrow_t& /*tag*/
 }
 
 GRANARY_ALWAYS_INLINE void* new_entry(size_t size, std::align_val_t alignment) {
+    if (GRANARY_LIKELY(core::fast::is_low_aligned(static_cast<size_t>(alignment), size)))
+        return core::allocate<new_miss>(
+            core::fast::aligned_size(static_cast<size_t>(alignment), size));
     void* const region = attempt(static_cast<size_t>(alignment), size);
     return GRANARY_LIKELY(region != nullptr) ? region
                                              : new_or_throw(static_cast<size_t>(alignment), size);
@@ -151,14 +155,15 @@ GRANARY_ALWAYS_INLINE void* new_entry(size_t size, std::align_val_t alignment,
 }
 
 GRANARY_ALWAYS_INLINE void delete_entry(void* pointer, size_t size) noexcept {
-    core::deallocate_sized(pointer, size);
+    core::fast::deallocate_sized(pointer, size);
 }
 
 GRANARY_ALWAYS_INLINE void delete_entry(void* pointer, size_t size,
                                         std::align_val_t alignment) noexcept {
     if (GRANARY_UNLIKELY(pointer == nullptr))
         return;
-    core::deallocate_sized_aligned(pointer, static_cast<size_t>(alignment), size == 0 ? 1 : size);
+    core::fast::deallocate_sized_aligned(pointer, static_cast<size_t>(alignment),
+                                         size == 0 ? 1 : size);
 }
 
 }  // namespace

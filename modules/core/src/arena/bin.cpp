@@ -25,6 +25,14 @@ constexpr size_t kParkedBytesAtMost = 1024 * 1024;
 constexpr int kRunsPerFill = 8;
 constexpr size_t kLeastCarved = 8;
 
+/// Regions are popped from the top: what was found first is to come out first.
+/// @return how many there are now
+size_t put_below(void** out, size_t count, size_t more) noexcept {
+    if (GRANARY_UNLIKELY(count != 0))
+        std::rotate(out, out + count, out + count + more);
+    return count + more;
+}
+
 uint32_t parked_at_most(unsigned size_class) noexcept {
     const SizeClass& cls = kSizeClasses[size_class];
     const size_t by_bytes = kParkedBytesAtMost / (size_t{cls.magazine_capacity} * cls.size);
@@ -88,7 +96,7 @@ size_t Bin::fill_locked(void** out, size_t most) noexcept {
         Extent& run = *buckets_[static_cast<size_t>(std::countr_zero(nonempty_))].front();
         if (&run == kept_)
             kept_ = nullptr;
-        count += run::take_free(run, out + count, most - count);
+        count = put_below(out, count, run::take_free(run, out + count, most - count));
         refile_locked(run);
     }
     if (current_ != nullptr && count < std::min(kLeastCarved, most)) {
@@ -96,12 +104,11 @@ size_t Bin::fill_locked(void** out, size_t most) noexcept {
         const size_t wanted = std::max(kPageSize / kSizeClasses[size_class_].size, kLeastCarved);
         if (current_ == kept_)
             kept_ = nullptr;
-        count += run::carve(*current_, out + count, std::min(wanted, most - count));
+        count = put_below(out, count,
+                          run::carve(*current_, out + count, std::min(wanted, most - count)));
         if (current_->carved == kSizeClasses[size_class_].run_regions)
             current_ = nullptr;
     }
-    // Popped from the top: the lowest address is to come out first.
-    std::reverse(out, out + count);
     taken_ += count;
     regions_made_ += count;
     fills_ += count != 0 ? 1 : 0;

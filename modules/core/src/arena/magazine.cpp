@@ -5,7 +5,7 @@
 
 namespace granary::core {
 
-Magazine* MagazinePool::take(MetadataHeap& metadata) noexcept {
+Magazine* MagazinePool::take(MetadataHeap& metadata, uint32_t& most) noexcept {
     ScopedLock lock(mutex_);
     if (empty_ == nullptr) {
         auto* batch =
@@ -16,18 +16,22 @@ Magazine* MagazinePool::take(MetadataHeap& metadata) noexcept {
             batch[i].next = empty_;
             empty_ = &batch[i];
         }
+        most = 1;  // the others of a fresh page are for whoever needs one next
     }
-    Magazine* magazine = empty_;
-    empty_ = magazine->next;
-    magazine->next = nullptr;
-    return magazine;
+    Magazine* const first = empty_;
+    Magazine* last = first;
+    uint32_t taken = 1;
+    for (; taken < most && last->next != nullptr; ++taken) last = last->next;
+    empty_ = last->next;
+    last->next = nullptr;
+    most = taken;
+    return first;
 }
 
-void MagazinePool::give(Magazine* magazine) noexcept {
-    magazine->set_size(0);
+void MagazinePool::give(Magazine* first, Magazine* last) noexcept {
     ScopedLock lock(mutex_);
-    magazine->next = empty_;
-    empty_ = magazine;
+    last->next = empty_;
+    empty_ = first;
 }
 
 }  // namespace granary::core

@@ -74,9 +74,18 @@ class MagazinePool {
 public:
     constexpr MagazinePool() noexcept = default;
 
-    /// @return an empty magazine, or nullptr if out of memory.
-    [[nodiscard]] Magazine* take(MetadataHeap& metadata) noexcept;
-    void give(Magazine* magazine) noexcept;
+    /// @return a stack of 1 .. most empty magazines, and in `most` how many; nullptr if out of memory.
+    [[nodiscard]] Magazine* take(MetadataHeap& metadata, uint32_t& most) noexcept;
+    [[nodiscard]] Magazine* take(MetadataHeap& metadata) noexcept {
+        uint32_t one = 1;
+        return take(metadata, one);
+    }
+    /// Takes back a stack of empty magazines. @param last its lowest one
+    void give(Magazine* first, Magazine* last) noexcept;
+    void give(Magazine* magazine) noexcept {
+        magazine->set_size(0);
+        give(magazine, magazine);
+    }
 
     Mutex& mutex() noexcept { return mutex_; }
 

@@ -33,16 +33,15 @@ void open(Extent& run, unsigned size_class) noexcept {
 
 size_t take_free(Extent& run, void** out, size_t count) noexcept {
     const size_t size = kSizeClasses[run.size_class].size;
-    size_t left = std::min<size_t>(count, run.free_regions);
-    const size_t taken = left;
+    const size_t taken = std::min<size_t>(count, run.free_regions);
     run.free_regions = static_cast<uint16_t>(run.free_regions - taken);
-    for (size_t w = 0; left > 0; ++w) {
+    void** next = out + taken;
+    for (size_t w = 0; next != out; ++w) {
         uint64_t word = run.free_bits[w];
-        while (word != 0 && left > 0) {
-            const size_t index = w * 64 + static_cast<size_t>(std::countr_zero(word));
+        const uintptr_t base = run.base + w * 64 * size;
+        while (word != 0 && next != out) {
+            *--next = base::pointer_at(base + static_cast<size_t>(std::countr_zero(word)) * size);
             word &= word - 1;
-            *out++ = base::pointer_at(run.base + index * size);
-            --left;
         }
         run.free_bits[w] = word;
     }
@@ -53,7 +52,9 @@ size_t carve(Extent& run, void** out, size_t count) noexcept {
     const SizeClass& cls = kSizeClasses[run.size_class];
     const size_t taken = std::min<size_t>(count, size_t{cls.run_regions} - run.carved);
     uintptr_t region = run.base + size_t{run.carved} * cls.size;
-    for (size_t i = 0; i < taken; ++i, region += cls.size) out[i] = base::pointer_at(region);
+#pragma GCC unroll 4
+    for (void** next = out + taken; next != out; region += cls.size)
+        *--next = base::pointer_at(region);
     run.carved = static_cast<uint16_t>(run.carved + taken);
     return taken;
 }

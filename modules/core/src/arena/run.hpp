@@ -21,10 +21,11 @@ namespace granary::core::run {
 /// Turns fresh pages into a run of `size_class` with nothing carved.
 void open(Extent& run, unsigned size_class) noexcept;
 
-/// Takes up to `count` free regions by the bitmap, lowest first. Returns how many.
+/// Takes up to `count` free regions by the bitmap, the lowest ones, and puts them out as a magazine
+/// has them: the lowest on top, last. Returns how many.
 size_t take_free(Extent& run, void** out, size_t count) noexcept;
 
-/// Carves up to `count` regions that were never handed out. Returns how many.
+/// Carves up to `count` regions that were never handed out, in the same order. Returns how many.
 size_t carve(Extent& run, void** out, size_t count) noexcept;
 
 /// Marks a region free. Aborts if it is free already or was never handed out.

@@ -16,6 +16,10 @@ namespace {
 /// Empty magazines that a thread keeps; a loop over a thousand objects moves sixteen to and fro, and the
 /// process-wide pool would see every one of them.
 constexpr uint8_t kSparesAtMost = 20;
+/// What is fetched from the pool at once, and given back when a thread has too many: one that frees
+/// what others allocate needs one after the other, and they get one after the other.
+constexpr uint32_t kSparesFetched = 8;
+constexpr uint8_t kSparesReturned = 10;
 
 /// Marks what is being rewritten for as long as it is (T3). Only this thread, and a child forked
 /// from another one, ever look; the child sees a prefix of this thread's stores.
@@ -39,9 +43,6 @@ private:
 
 /// Regions in the large slots live at most this long without being asked for.
 constexpr uint64_t kLargeAgePeriod = 500'000'000;
-
-constexpr size_t outbox_set(uint32_t tag) noexcept { return (tag * 0x9e3779b1U) >> 29; }
-static_assert(ThreadState::kOutboxSets == 8, "outbox_set yields three bits");
 
 }  // namespace
 
@@ -154,8 +155,13 @@ void ThreadState::uninstall(unsigned size_class) noexcept {
 }
 
 Magazine* ThreadState::take_empty() noexcept {
-    if (spare == nullptr)
-        return magazines->take(*metadata);
+    if (spare == nullptr) {
+        uint32_t fetched = kSparesFetched;
+        spare = magazines->take(*metadata, fetched);
+        if (spare == nullptr)
+            return nullptr;
+        spare_count = static_cast<uint8_t>(fetched);
+    }
     Magazine* magazine = spare;
     spare = magazine->next;
     --spare_count;
@@ -164,36 +170,18 @@ Magazine* ThreadState::take_empty() noexcept {
 }
 
 void ThreadState::give_empty(Magazine* magazine) noexcept {
-    if (spare_count == kSparesAtMost)
-        return magazines->give(magazine);
+    if (spare_count == kSparesAtMost) {
+        Magazine* last = spare;
+        for (unsigned i = 1; i < kSparesReturned; ++i) last = last->next;
+        Magazine* const first = spare;
+        spare = last->next;
+        spare_count -= kSparesReturned;
+        magazines->give(first, last);
+    }
     magazine->set_size(0);
     magazine->next = spare;
     spare = magazine;
     ++spare_count;
-}
-
-void ThreadState::send(uint32_t tag, void* region) noexcept {
-    for (OutboxSlot& slot : outbox[outbox_set(tag)]) {
-        if (slot.key.load(std::memory_order_relaxed) != tag)
-            continue;
-        const SizeClass& cls = kSizeClasses[detail::tag_code(tag)];
-        Magazine* magazine = slot.magazine.load(std::memory_order_relaxed);
-        const uint32_t count = magazine->size();
-        void** const top = magazine->first() + count;
-        if (GRANARY_UNLIKELY(top[-1] == region || top[-2] == region))
-            misuse::double_free(region, cls.size);
-        *top = region;
-        // ORDER: release; as for a bin's top.
-        magazine->count.store(count + 1, std::memory_order_release);
-        pending_bytes += cls.size;
-        if (GRANARY_UNLIKELY(count + 1 == cls.magazine_capacity)) {
-            post(slot);
-        } else if (GRANARY_UNLIKELY(pending_bytes >= kOutboxBytes)) {
-            post_all();
-        }
-        return;
-    }
-    send_slow(tag, region);
 }
 
 /// Opens an outbox magazine for a (owner, class) that has none, at the cost of the set's older one.
@@ -201,7 +189,7 @@ void ThreadState::send_slow(uint32_t tag, void* region) noexcept {
     auto& set = outbox[outbox_set(tag)];
     const uint32_t owner_arena = detail::tag_arena(tag);
     const unsigned size_class = detail::tag_code(tag);
-    if (set[1].key.load(std::memory_order_relaxed) != 0)
+    if (set[1].is_open())
         post(set[1]);
     {
         const Transition rewriting(transition, kOutboxTransition);
@@ -212,14 +200,11 @@ void ThreadState::send_slow(uint32_t tag, void* region) noexcept {
         }
         magazine->dedicate(owner_arena, size_class);
         magazine->first()[0] = region;
-        magazine->set_size(1);
-        set[1].key.store(set[0].key.load(std::memory_order_relaxed), std::memory_order_relaxed);
-        // ORDER: release, pairs with add_outbox(): who finds a magazine finds it initialised.
-        set[1].magazine.store(set[0].magazine.load(std::memory_order_relaxed),
-                              std::memory_order_release);
-        set[0].key.store(tag, std::memory_order_relaxed);
-        // ORDER: release, as above.
-        set[0].magazine.store(magazine, std::memory_order_release);
+        set[1].top.store(set[0].top.load(std::memory_order_relaxed), std::memory_order_relaxed);
+        // ORDER: release, pairs with for_each_pending().
+        set[1].key.store(set[0].key.load(std::memory_order_relaxed), std::memory_order_release);
+        set[0].top.store(magazine->first() + 1, std::memory_order_relaxed);
+        set[0].key.store(tag, std::memory_order_release);
         pending_bytes += kSizeClasses[size_class].size;
     }
     if (pending_bytes >= kOutboxBytes)
@@ -228,17 +213,26 @@ void ThreadState::send_slow(uint32_t tag, void* region) noexcept {
 
 void ThreadState::post(OutboxSlot& slot) noexcept {
     const Transition rewriting(transition, kOutboxTransition);
-    Magazine* magazine = slot.magazine.load(std::memory_order_relaxed);
-    slot.key.store(0, std::memory_order_relaxed);
-    slot.magazine.store(nullptr, std::memory_order_relaxed);
+    void** const top = slot.top.load(std::memory_order_relaxed);
+    Magazine* magazine = magazine_of(top);
+    magazine->set_size(static_cast<uint32_t>(top - magazine->first()));
+    slot.key.store(detail::kNoOwnerKey, std::memory_order_relaxed);
     pending_bytes -= magazine->size() * kSizeClasses[magazine->size_class].size;
     arena_at(magazine->arena)->post(magazine);
+}
+
+void ThreadState::post_full(OutboxSlot& slot) noexcept {
+    if (pending_bytes >= kOutboxBytes) {
+        post_all();
+    } else {
+        post(slot);
+    }
 }
 
 void ThreadState::post_all() noexcept {
     for (auto& set : outbox) {
         for (OutboxSlot& slot : set) {
-            if (slot.key.load(std::memory_order_relaxed) != 0)
+            if (slot.is_open())
                 post(slot);
         }
     }
@@ -280,17 +274,15 @@ void ThreadState::repair_after_fork() noexcept {
     large.recount();
     // A send that was interrupted has counted its region, and perhaps not yet its bytes.
     pending_bytes = 0;
-    for (auto& set : outbox) {
-        for (OutboxSlot& slot : set) {
-            Magazine* magazine = slot.magazine.load(std::memory_order_relaxed);
-            if (what == kOutboxTransition) {
-                slot.key.store(0, std::memory_order_relaxed);
-                slot.magazine.store(nullptr, std::memory_order_relaxed);
-            } else if (magazine != nullptr) {
-                pending_bytes += magazine->size() * kSizeClasses[magazine->size_class].size;
-            }
+    if (what == kOutboxTransition) {
+        for (auto& set : outbox) {
+            for (OutboxSlot& slot : set)
+                slot.key.store(detail::kNoOwnerKey, std::memory_order_relaxed);
         }
     }
+    for_each_pending([this](uint32_t, unsigned size_class, size_t regions) {
+        pending_bytes += static_cast<uint32_t>(regions * kSizeClasses[size_class].size);
+    });
 }
 
 size_t ThreadState::cached(unsigned size_class) const noexcept {
@@ -298,35 +290,15 @@ size_t ThreadState::cached(unsigned size_class) const noexcept {
     void** const top = tops[size_class].load(std::memory_order_acquire);
     if (top == detail::g_no_slots.top())
         return 0;
-    // By the class asked about: the magazine's own field is plain. Read while the owner exchanges
-    // magazines, it may serve another class by now.
-    const auto room = static_cast<size_t>(magazine_of(top)->slots.end() - top);
-    const size_t capacity = kSizeClasses[size_class].magazine_capacity;
-    return room <= capacity ? capacity - room : 0;
+    return count_below(top, size_class);
 }
 
 bool ThreadState::has_regions_of(const Arena& other) const noexcept {
     bool found = false;
-    for (const auto& set : outbox) {
-        for (const OutboxSlot& slot : set) {
-            const uint32_t key = slot.key.load(std::memory_order_relaxed);
-            found = found || (key != 0 && detail::tag_arena(key) == other.index());
-        }
-    }
+    for_each_pending([&](uint32_t arena_index, unsigned, size_t) {
+        found = found || arena_index == other.index();
+    });
     return found;
-}
-
-void ThreadState::add_outbox(std::array<size_t, kSmallClassCount>& sums) const noexcept {
-    for (const auto& set : outbox) {
-        for (const OutboxSlot& slot : set) {
-            // The class is in the key: a magazine's own is plain, and may be somebody else's by now.
-            const uint32_t key = slot.key.load(std::memory_order_relaxed);
-            // ORDER: acquire, pairs with send_slow().
-            const Magazine* magazine = slot.magazine.load(std::memory_order_acquire);
-            if (key != 0 && magazine != nullptr)
-                sums[detail::tag_code(key)] += magazine->size();
-        }
-    }
 }
 
 void ThreadState::check_invariants() const noexcept {
@@ -357,15 +329,11 @@ void ThreadState::check_invariants() const noexcept {
     GRANARY_CHECK(kept == large.pages() && kept <= detail::LargeSlots::kMostPages,
                   "large slots: pages [J2]");
     size_t pending = 0;
-    for (const auto& set : outbox) {
-        for (const OutboxSlot& slot : set) {
-            const Magazine* magazine = slot.magazine.load(std::memory_order_relaxed);
-            GRANARY_CHECK((magazine != nullptr) == (slot.key.load(std::memory_order_relaxed) != 0),
-                          "outbox: key without magazine [T2]");
-            if (magazine != nullptr)
-                pending += magazine->size() * kSizeClasses[magazine->size_class].size;
-        }
-    }
+    for_each_pending([&](uint32_t, unsigned size_class, size_t regions) {
+        GRANARY_CHECK(regions != 0 && regions <= kSizeClasses[size_class].magazine_capacity,
+                      "outbox: an open slot without regions [T2]");
+        pending += regions * kSizeClasses[size_class].size;
+    });
     GRANARY_CHECK(pending == pending_bytes, "outbox: pending bytes [T2]");
 }
 

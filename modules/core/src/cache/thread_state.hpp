@@ -23,6 +23,7 @@
 #include <granary/base/intrusive_list.hpp>
 
 #include "arena/arena.hpp"
+#include "arena/misuse.hpp"
 #include "granary/core/detail/fast_path.hpp"
 #include "meta/page_map.hpp"
 
@@ -66,10 +67,19 @@ struct alignas(GRANARY_CACHE_LINE) ThreadState : detail::CacheView {
     static constexpr size_t kOutboxSets = 8;
     static constexpr size_t kOutboxWays = 2;
     static constexpr uint32_t kOutboxBytes = 16 * 1024;
+    /// Atomic for statistics, which may look at a slot at any time.
     struct OutboxSlot {
-        std::atomic<Magazine*> magazine{nullptr};
-        /// Tag of its regions' pages, 0 if there is none; atomic for statistics, like the magazine.
-        std::atomic<uint32_t> key{0};
+        /// Tag of its regions' pages; kNoOwnerKey, which no page has, if it has no magazine.
+        std::atomic<uint32_t> key{detail::kNoOwnerKey};
+        std::atomic<void**> top{nullptr};  ///< one past its magazine's newest region
+
+        [[nodiscard]] bool is_open() const noexcept {
+            return key.load(std::memory_order_relaxed) != detail::kNoOwnerKey;
+        }
+        /// Of an open one.
+        [[nodiscard]] Magazine* magazine() const noexcept {
+            return magazine_of(top.load(std::memory_order_relaxed));
+        }
     };
     std::array<std::array<OutboxSlot, kOutboxWays>, kOutboxSets> outbox{};
 
@@ -83,7 +93,29 @@ struct alignas(GRANARY_CACHE_LINE) ThreadState : detail::CacheView {
     void push(unsigned size_class, void* region) noexcept;
     /// A region of another arena goes into the outbox.
     /// @param tag of its page: arena and class
-    void send(uint32_t tag, void* region) noexcept;
+    void send(uint32_t tag, void* region) noexcept {
+        if (!try_send(tag, region))
+            send_slow(tag, region);
+    }
+    /// False if the outbox has no slot for these regions.
+    [[nodiscard]] GRANARY_ALWAYS_INLINE bool try_send(uint32_t tag, void* region) noexcept {
+        auto& set = outbox[outbox_set(tag)];
+        OutboxSlot* slot = set.data();
+        if (slot->key.load(std::memory_order_relaxed) != tag &&
+            (++slot)->key.load(std::memory_order_relaxed) != tag)
+            return false;
+        const size_t size = kSizeClasses[detail::tag_code(tag)].size;
+        void** const top = slot->top.load(std::memory_order_relaxed);
+        if (GRANARY_UNLIKELY(top[-1] == region || top[-2] == region))
+            misuse::double_free(region, size);
+        *top = region;
+        // ORDER: release; as for a class's top.
+        slot->top.store(top + 1, std::memory_order_release);
+        pending_bytes += static_cast<uint32_t>(size);
+        if (GRANARY_UNLIKELY(is_full(top + 1) || pending_bytes >= kOutboxBytes))
+            post_full(*slot);
+        return true;
+    }
 
     /// A kept large region of exactly `pages` pages, live again; or nullptr.
     [[nodiscard]] void* take_large(size_t pages) noexcept {
@@ -115,11 +147,31 @@ struct alignas(GRANARY_CACHE_LINE) ThreadState : detail::CacheView {
     [[nodiscard]] size_t cached(unsigned size_class) const noexcept;
     /// True if the outbox, as far as one can see from outside, names that arena.
     [[nodiscard]] bool has_regions_of(const Arena& other) const noexcept;
-    /// Adds the outbox's regions, by class, to `sums`.
-    void add_outbox(std::array<size_t, kSmallClassCount>& sums) const noexcept;
+    /// Calls visit(arena index, class, regions) for what is in the outbox; approximate as well.
+    template <typename Visit>
+    void for_each_pending(Visit visit) const noexcept {
+        for (const auto& set : outbox) {
+            for (const OutboxSlot& slot : set) {
+                // Arena and class by the key: the magazine may be somebody else's by now.
+                // ORDER: acquire, pairs with send_slow(): who finds a key finds a top.
+                const uint32_t key = slot.key.load(std::memory_order_acquire);
+                if (key != detail::kNoOwnerKey) {
+                    const unsigned c = detail::tag_code(key);
+                    visit(detail::tag_arena(key), c,
+                          count_below(slot.top.load(std::memory_order_relaxed), c));
+                }
+            }
+        }
+    }
     void check_invariants() const noexcept;
 
 private:
+    /// Regions in a magazine by its top; whatever the top, no more than one of the class holds.
+    [[nodiscard]] static size_t count_below(void** top, unsigned size_class) noexcept {
+        const auto room = static_cast<size_t>(magazine_of(top)->slots.end() - top);
+        const size_t capacity = kSizeClasses[size_class].magazine_capacity;
+        return room <= capacity ? capacity - room : 0;
+    }
     [[nodiscard]] static bool is_full(void** top) noexcept {
         return base::address_of(top) % detail::kMagazineAlignment == 0;
     }
@@ -136,8 +188,14 @@ private:
     void uninstall(unsigned size_class) noexcept;
     [[nodiscard]] Magazine* take_empty() noexcept;
     void give_empty(Magazine* magazine) noexcept;
+    [[nodiscard]] static constexpr size_t outbox_set(uint32_t tag) noexcept {
+        static_assert(kOutboxSets == 8, "three bits");
+        return (tag * 0x9e3779b1U) >> 29;
+    }
     void post(OutboxSlot& slot) noexcept;
-    void send_slow(uint32_t tag, void* region) noexcept;
+    /// The slot is full, or the outbox is.
+    GRANARY_NOINLINE void post_full(OutboxSlot& slot) noexcept;
+    GRANARY_NOINLINE void send_slow(uint32_t tag, void* region) noexcept;
 };
 
 }  // namespace granary::core

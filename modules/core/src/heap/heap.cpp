@@ -173,12 +173,10 @@ void deallocate_found(ThreadState& state, const Found& found, void* pointer) noe
 }
 
 unsigned aligned_class(size_t alignment, size_t size) noexcept {
+    // Runs begin on pages, so a class serves every power of two that divides its size (S4).
     if (alignment > kPageSize || size > kSmallMax)
         return kSmallClassCount;
-    // Runs begin on pages, so a class serves every power of two that divides its size.
-    unsigned c = small_class(std::max(size, alignment));
-    while (c < kSmallClassCount && (kSizeClasses[c].size & (alignment - 1)) != 0) ++c;
-    return c;
+    return small_class(base::align_up(std::max<size_t>(size, 1), alignment));
 }
 
 void tick(ThreadState& state) noexcept {
@@ -227,6 +225,23 @@ void deallocate_full(void* pointer, size_t size_class) noexcept {
     ThreadState& state = *static_cast<ThreadState*>(t_cache);
     tick_after(state, kFreesPerExchange);
     state.push(static_cast<unsigned>(size_class), pointer);
+}
+
+void deallocate_remote(void* pointer, const PageEntry& entry) noexcept {
+    const uint32_t tag = entry.tag.load(std::memory_order_relaxed);
+    const unsigned code = tag_code(tag);
+    const bool is_own_state = t_cache->owner_key != kNoOwnerKey;
+    if (GRANARY_UNLIKELY(code >= kSmallClassCount || !is_own_state ||
+                         !is_region_start(base::address_of(pointer),
+                                          entry.detail.load(std::memory_order_relaxed),
+                                          kSizeClasses[code].reciprocal)))
+        return deallocate_slow(pointer);
+    // SAFETY (F1): it is not kEmptyCache.
+    ThreadState& state = *static_cast<ThreadState*>(t_cache);
+    if (GRANARY_UNLIKELY(!state.try_send(tag, pointer)))
+        return deallocate_slow(pointer);
+    if (GRANARY_UNLIKELY(--state.countdown < 0))
+        tick_slow();
 }
 
 void release_displaced(uintptr_t word) noexcept {

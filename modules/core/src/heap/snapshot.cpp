@@ -158,19 +158,9 @@ void add_caches(const Collector& collector) noexcept {
             collector.to(state.arena->index(),
                          [&](HeapSnapshot& out) { add_cached(out, c, regions); });
         }
-        for (const auto& set : state.outbox) {
-            for (const ThreadState::OutboxSlot& slot : set) {
-                // Arena and class are in the key: a magazine's own may be somebody else's by now.
-                const uint32_t key = slot.key.load(std::memory_order_relaxed);
-                // ORDER: acquire, pairs with ThreadState::send_slow().
-                const Magazine* magazine = slot.magazine.load(std::memory_order_acquire);
-                if (key == 0 || magazine == nullptr)
-                    continue;
-                collector.to(detail::tag_arena(key), [&](HeapSnapshot& out) {
-                    add_cached(out, detail::tag_code(key), magazine->size());
-                });
-            }
-        }
+        state.for_each_pending([&](uint32_t arena, unsigned c, size_t regions) {
+            collector.to(arena, [&](HeapSnapshot& out) { add_cached(out, c, regions); });
+        });
     });
     g_heap.caches.for_each([&](ExplicitCache& cache) {
         cache.for_each_held([&](uint32_t arena, unsigned c, size_t regions) {

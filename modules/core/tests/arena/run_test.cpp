@@ -25,14 +25,14 @@ Extent opened(unsigned size_class) {
     return run;
 }
 
-TEST(Run, OfEveryClassHandsOutEachRegionOnceLowestFirst) {
+TEST(Run, OfEveryClassHandsOutEachRegionOnceTheLowestOnTop) {
     for (unsigned c = 0; c < kSmallClassCount; ++c) {
         Extent run = opened(c);
         const size_t regions = kSizeClasses[c].run_regions;
         std::vector<void*> out(regions + 1);
         ASSERT_EQ(run::carve(run, out.data(), regions + 1), regions);
         for (size_t i = 0; i < regions; ++i) {
-            ASSERT_EQ(base::address_of(out[i]), kNowhere + i * kSizeClasses[c].size);
+            ASSERT_EQ(base::address_of(out[regions - 1 - i]), kNowhere + i * kSizeClasses[c].size);
         }
         ASSERT_EQ(run::carve(run, out.data(), 1), 0U);
         ASSERT_EQ(run::take_free(run, out.data(), 1), 0U);
@@ -61,7 +61,7 @@ TEST(Run, TakesOnlyAsManyAsAskedFor) {
     run::give(run, out[5]);
     void* one = nullptr;
     ASSERT_EQ(run::take_free(run, &one, 1), 1U);
-    EXPECT_EQ(one, out[2]);
+    EXPECT_EQ(one, out[7]) << "the lowest address";
     EXPECT_EQ(run.free_regions, 2U);
     EXPECT_EQ(run::taken(run), 8U);
     run::check_invariants(run);

@@ -34,9 +34,11 @@ protected:
         return regions;
     }
     size_t pending(const ThreadState& state, unsigned size_class = kClass) {
-        std::array<size_t, kSmallClassCount> sums{};
-        state.add_outbox(sums);
-        return sums[size_class];
+        size_t sum = 0;
+        state.for_each_pending([&](uint32_t, unsigned c, size_t regions) {
+            sum += c == size_class ? regions : 0;
+        });
+        return sum;
     }
     static size_t capacity(unsigned size_class = kClass) {
         return kSizeClasses[size_class].magazine_capacity;

@@ -96,7 +96,9 @@ public:
     [[nodiscard]] constexpr size_t count() const noexcept {
         size_t total = 0;
         for (const uint64_t word : words_) {
-            total += popcount(word);
+            // PERF: most words of most maps are empty, and counting bits is not one instruction.
+            if (word != 0)
+                total += popcount(word);
         }
         return total;
     }

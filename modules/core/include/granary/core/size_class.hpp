@@ -6,6 +6,7 @@
 // Invariants  S1  sizes rise strictly; every size <= kSmallMax round-trips to the least class that holds it.
 //             S2  offset / size by reciprocal is exact for every offset inside a run.
 //             S3  a run's tail waste is at most 1/kMaxTailWasteDivisor of the run.
+//             S4  the class of a multiple of a power of two, up to the page, is a multiple of it too.
 //             All proved by static_assert at the end of this file and in size_class_test.cpp.
 // Source      Spacing of jemalloc (four classes per doubling). Reciprocals: Lemire, Kaser and
 //             Kurz 2019, "Faster remainder by direct computation".
@@ -212,6 +213,19 @@ consteval bool reciprocals_are_exact() {
     return true;
 }
 
+consteval bool alignments_are_kept() {
+    for (size_t alignment = 1; alignment <= kPageSize; alignment *= 2) {
+        size_t least = alignment;
+        for (const SizeClass& c : kSizeClasses) {
+            // Of the multiples that this class serves, only whether there is one matters.
+            if (least <= c.size && c.size % alignment != 0)
+                return false;
+            while (least <= c.size) least += alignment;
+        }
+    }
+    return true;
+}
+
 consteval bool runs_are_tight() {
     for (const SizeClass& c : kSizeClasses) {
         const size_t bytes = c.run_pages * kPageSize;
@@ -231,5 +245,6 @@ static_assert(kSmallClassCount < 256, "classes are one byte in the page map");
 static_assert(detail::sizes_are_valid(), "S1");
 static_assert(detail::reciprocals_are_exact(), "S2");
 static_assert(detail::runs_are_tight(), "S3");
+static_assert(detail::alignments_are_kept(), "S4");
 
 }  // namespace granary::core

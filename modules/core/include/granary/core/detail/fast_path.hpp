@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //
-// fast_path.hpp — the two inlined calls, and the minimum they need to see.
+// fast_path.hpp — malloc and free inlined, and the minimum they need to see.
 //
 // Role        Rooms 2 and 3 of malloc and free when the thread cache hits. Everything else is
-//             one out-of-line call in tail position. Public so that capi's functions *are* these.
+//             one out-of-line call in tail position. Public so that capi's functions *are* these;
+//             their relatives with sizes and alignments are in fast_relatives.hpp.
 // Invariants  F1  t_cache is never null: before a thread's first call, after its end, and in
 //                 counting mode it points to kEmptyCache, whose magazines are empty and full at
 //                 once and whose owner key matches no page, so neither call tests for
@@ -71,6 +72,8 @@ extern thread_local constinit GRANARY_HIDDEN CacheView* t_cache GRANARY_TLS_INIT
 /// Everything but a hit: huge sizes, empty magazines, first call, counting mode, thread end.
 [[nodiscard]] GRANARY_NOINLINE void* allocate_slow(size_t size) noexcept;
 GRANARY_NOINLINE void deallocate_slow(void* pointer) noexcept;
+/// A region of another thread's arena, or anything that is not one of this thread's.
+GRANARY_NOINLINE void deallocate_remote(void* pointer, const PageEntry& entry) noexcept;
 /// A large region that was just put into the slots took the place of this one (J1 of
 /// large_slots.hpp), or found no room itself.
 GRANARY_NOINLINE void release_displaced(uintptr_t word) noexcept;
@@ -80,19 +83,24 @@ GRANARY_NOINLINE void deallocate_full(void* pointer, size_t size_class) noexcept
 /// age its cache and decay its arena's pages.
 GRANARY_NOINLINE void tick_slow() noexcept;
 
+/// A malloc that hits: the newest region of class `c`; nullptr if there is none.
+[[nodiscard]] GRANARY_ALWAYS_INLINE void* pop_own(size_t c) noexcept {
+    CacheView* const cache = t_cache;
+    void** const top = cache->tops[c].load(std::memory_order_relaxed) - 1;
+    void* const region = *top;
+    if (GRANARY_LIKELY(region != nullptr))
+        cache->tops[c].store(top, std::memory_order_relaxed);
+    return region;
+}
+
 /// Hits beyond the sizes that malloc itself looks up.
 template <auto Slow>
 [[nodiscard]] GRANARY_NOINLINE void* allocate_medium(size_t size) noexcept(noexcept(Slow(size))) {
-    CacheView* const cache = t_cache;
     if (size <= kSmallMax) {
-        const size_t c = high_class(size);
-        void** const top = cache->tops[c].load(std::memory_order_relaxed) - 1;
-        void* const region = *top;
-        if (GRANARY_UNLIKELY(region == nullptr))
-            return Slow(size);
-        cache->tops[c].store(top, std::memory_order_relaxed);
-        return region;
+        void* const region = pop_own(high_class(size));
+        return GRANARY_LIKELY(region != nullptr) ? region : Slow(size);
     }
+    CacheView* const cache = t_cache;
     if (size <= kLargeMaxPages << kPageShift) {
         const uintptr_t address = cache->large.take(pages_for(size));
         if (GRANARY_LIKELY(address != 0)) {
@@ -105,25 +113,40 @@ template <auto Slow>
     return Slow(size);
 }
 
-/// Frees that hit beyond small regions of the thread's own.
-GRANARY_NOINLINE inline void deallocate_large(void* pointer) noexcept {
+/// Frees that hit beyond small regions of the thread's own: its large ones, and others' small ones.
+GRANARY_NOINLINE inline void deallocate_elsewhere(void* pointer, const PageEntry& found) noexcept {
     // SAFETY (E2): the number is only looked up.
     const auto address = reinterpret_cast<uintptr_t>(pointer);
-    const PageEntry* const found = find_entry(address);
     CacheView* const cache = t_cache;
-    if (found == nullptr || address % kPageSize != 0)
-        return deallocate_slow(pointer);
     uint32_t live = cache->owner_key | kLargeHead;
+    if (found.tag.load(std::memory_order_relaxed) != live || address % kPageSize != 0)
+        return deallocate_remote(pointer, found);
     // Of two threads that free the region at once, one gets past this.
     // SAFETY (E3): entries are written by whoever owns what they describe.
-    if (found->tag.load(std::memory_order_relaxed) != live ||
-        !const_cast<PageEntry*>(found)->tag.compare_exchange_strong(
+    if (!const_cast<PageEntry&>(found).tag.compare_exchange_strong(
             live, cache->owner_key | kFreedHead, std::memory_order_relaxed))
         return deallocate_slow(pointer);
     const uintptr_t displaced =
-        cache->large.keep(address, found->detail.load(std::memory_order_relaxed));
+        cache->large.keep(address, found.detail.load(std::memory_order_relaxed));
     if (GRANARY_UNLIKELY(displaced != 0))
         return release_displaced(displaced);
+    if (GRANARY_UNLIKELY(--cache->countdown < 0))
+        tick_slow();
+}
+
+/// The end of a free that hits: a region of the thread's own, of class `c`, becomes the newest one.
+GRANARY_ALWAYS_INLINE void push_own(CacheView* cache, void* pointer, size_t c) noexcept {
+    void** const top = cache->tops[c].load(std::memory_order_relaxed);
+    // SAFETY (F2): the number is only looked at.
+    if (GRANARY_UNLIKELY(reinterpret_cast<uintptr_t>(top) % kMagazineAlignment == 0))
+        return deallocate_full(pointer, c);
+    // A region freed twice in a row is caught here; other orders when it meets its run's bitmap.
+    if (GRANARY_UNLIKELY(top[-1] == pointer || top[-2] == pointer))
+        return deallocate_slow(pointer);
+    *top = pointer;
+    // ORDER: release, so that a forked child, which may see any prefix of this thread's stores,
+    // never sees the count without the slot; free on x86.
+    cache->tops[c].store(top + 1, std::memory_order_release);
     if (GRANARY_UNLIKELY(--cache->countdown < 0))
         tick_slow();
 }
@@ -138,14 +161,8 @@ template <auto Slow = detail::allocate_slow>
 [[nodiscard]] GRANARY_ALWAYS_INLINE void* allocate(size_t size) noexcept(noexcept(Slow(size))) {
     if (GRANARY_UNLIKELY(size > kLowMax))
         return detail::allocate_medium<Slow>(size);
-    const size_t c = low_class(size);
-    detail::CacheView* const cache = detail::t_cache;
-    void** const top = cache->tops[c].load(std::memory_order_relaxed) - 1;
-    void* const region = *top;
-    if (GRANARY_UNLIKELY(region == nullptr))
-        return Slow(size);
-    cache->tops[c].store(top, std::memory_order_relaxed);
-    return region;
+    void* const region = detail::pop_own(low_class(size));
+    return GRANARY_LIKELY(region != nullptr) ? region : Slow(size);
 }
 
 /// Frees a region; nullptr does nothing; anything else that is not a live region aborts.
@@ -160,23 +177,11 @@ GRANARY_ALWAYS_INLINE void deallocate(void* pointer) noexcept {
     // PERF: as wide as a pointer, for indexing and for passing on without an extension.
     const size_t c = entry.tag.load(std::memory_order_relaxed) ^ cache->owner_key;
     if (GRANARY_UNLIKELY(c >= kSmallClassCount))
-        return detail::deallocate_large(pointer);
+        return detail::deallocate_elsewhere(pointer, entry);
     if (GRANARY_UNLIKELY(!detail::is_region_start(
             address, entry.detail.load(std::memory_order_relaxed), cache->reciprocals[c])))
         return detail::deallocate_slow(pointer);
-    void** const top = cache->tops[c].load(std::memory_order_relaxed);
-    // SAFETY (F2): the number is only looked at.
-    if (GRANARY_UNLIKELY(reinterpret_cast<uintptr_t>(top) % detail::kMagazineAlignment == 0))
-        return detail::deallocate_full(pointer, c);
-    // A region freed twice in a row is caught here; other orders when it meets its run's bitmap.
-    if (GRANARY_UNLIKELY(top[-1] == pointer || top[-2] == pointer))
-        return detail::deallocate_slow(pointer);
-    *top = pointer;
-    // ORDER: release, so that a forked child, which may see any prefix of this thread's stores,
-    // never sees the count without the slot; free on x86.
-    cache->tops[c].store(top + 1, std::memory_order_release);
-    if (GRANARY_UNLIKELY(--cache->countdown < 0))
-        detail::tick_slow();
+    detail::push_own(cache, pointer, c);
 }
 
 }  // namespace granary::core
