@@ -2,9 +2,10 @@
 #
 # GranaryModule.cmake — the four functions that every CMakeLists.txt below is made of.
 #
-# granary_module(<name> [DEPENDS <module>…] [SOURCES <file>…] [GLOB_SOURCES] [DEFINES <definition>…])
+# granary_module(<name> [DEPENDS <module>…] [SOURCES <file>…] [GLOB_SOURCES] [DEFINES <definition>…] [COLD])
 #   Target granary_<name> of the module in the current directory: an OBJECT library, or INTERFACE
 #   without sources. include/ is public, src/ is private. GLOB_SOURCES takes src/**/*.cpp.
+#   COLD: its code is linked before that of others, away from what every program runs.
 #
 # granary_link_modules(<target> <module>…)
 #   Puts the objects of these modules, and of all they depend on, into an executable or library,
@@ -19,7 +20,7 @@
 #   Executable granary_bench_<name> over Google Benchmark. Nothing without GRANARY_BUILD_BENCH.
 
 function(granary_module name)
-    cmake_parse_arguments(PARSE_ARGV 1 arg "GLOB_SOURCES" "" "DEPENDS;SOURCES;DEFINES")
+    cmake_parse_arguments(PARSE_ARGV 1 arg "GLOB_SOURCES;COLD" "" "DEPENDS;SOURCES;DEFINES")
     set(target granary_${name})
     if(arg_GLOB_SOURCES)
         file(GLOB_RECURSE arg_SOURCES CONFIGURE_DEPENDS src/*.cpp)
@@ -48,6 +49,7 @@ function(granary_module name)
     list(REMOVE_DUPLICATES closure)
     set_target_properties(${target} PROPERTIES
         GRANARY_CLOSURE "${closure}"
+        GRANARY_COLD "${arg_COLD}"
         GRANARY_PRIVATE_DIR "${CMAKE_CURRENT_SOURCE_DIR}/src")
 endfunction()
 
@@ -58,6 +60,13 @@ function(granary_link_modules target)
         list(APPEND closure ${below})
     endforeach()
     list(REMOVE_DUPLICATES closure)
+    foreach(module IN LISTS closure)
+        get_target_property(cold granary_${module} GRANARY_COLD)
+        if(cold)
+            list(REMOVE_ITEM closure ${module})
+            list(PREPEND closure ${module})
+        endif()
+    endforeach()
     foreach(module IN LISTS closure)
         get_target_property(type granary_${module} TYPE)
         if(type STREQUAL "OBJECT_LIBRARY")
