@@ -25,6 +25,9 @@ class Cell:
     failure: str | None = None
 
 
+# Rows whose peak is above this have memory warmed for them before every run (warm.c).
+WARM_FROM_KIB = 24 * 1024
+
 # A row that is not timed says the same every time: it takes part in every third repetition.
 UNTIMED_EVERY = 3
 
@@ -81,8 +84,14 @@ def run_once(row: Row, allocator: Allocator, settings: Settings) -> dict:
     return figures
 
 
+def warm(kib: int, programs: pathlib.Path) -> None:
+    """Makes the host back as much of this machine's free memory."""
+    subprocess.run([str(programs / "warm"), str(kib // 1024 + 1)], check=True)
+
+
 def check_programs(rows: list[Row], programs: pathlib.Path) -> None:
-    missing = sorted({row.program for row in rows if not (programs / row.program).is_file()})
+    missing = sorted(program for program in {"warm", *(row.program for row in rows)}
+                     if not (programs / program).is_file())
     if missing:
         raise UsageError(f"no workload programs {', '.join(missing)} in {programs}; build them: "
                          "cmake -S bench -B build/bench-only -G Ninja && ninja -C build/bench-only")
@@ -90,9 +99,18 @@ def check_programs(rows: list[Row], programs: pathlib.Path) -> None:
 
 def measure(rows: list[Row], allocators: list[Allocator], settings: Settings,
             progress: Callable[[str], None]) -> tuple[Table, int]:
-    """The workload programs' rows, by measure_with."""
-    return measure_with(lambda row, allocator: run_once(row, allocator, settings), rows, allocators,
-                        settings.repetitions, progress)
+    """The workload programs' rows, by measure_with, on warmed memory."""
+    peaks: dict[str, int] = {}
+
+    def run(row: Row, allocator: Allocator) -> dict:
+        peak = peaks.get(row.name, 0)
+        if peak > WARM_FROM_KIB:
+            warm(peak, settings.programs)
+        figures = run_once(row, allocator, settings)
+        peaks[row.name] = max(peak, figures["peak_rss_kib"])
+        return figures
+
+    return measure_with(run, rows, allocators, settings.repetitions, progress)
 
 
 def measure_with(run: Callable[[Row, Allocator], dict], rows: list[Row],

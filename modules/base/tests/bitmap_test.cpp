@@ -89,6 +89,9 @@ TYPED_TEST(BitmapOfSize, RangesAgreeWithANaiveModel) {
         ASSERT_EQ(model.map.all_in_range(from, size), set == size);
         ASSERT_EQ(model.map.find_first_set(from), model.find(from, true));
         ASSERT_EQ(model.map.find_first_clear(from), model.find(from, false));
+        size_t end = from;
+        while (end != 0 && !model.bits[end - 1]) --end;
+        ASSERT_EQ(model.map.find_end_of_set(from), end);
         ASSERT_EQ(model.map.count(), model.count(0, kBits));
         ASSERT_EQ(model.map.none(), model.map.count() == 0);
         ASSERT_EQ(model.map.any(), model.map.count() != 0);
@@ -143,7 +146,10 @@ TYPED_TEST(BitmapOfSize, FullAndEmptyBitmapsAnswerAtTheEdges) {
     EXPECT_EQ(map.find_first_clear(), kBits);
     EXPECT_EQ(map.find_first_set(kBits - 1), kBits - 1);
     EXPECT_EQ(map.find_first_set(kBits), kBits);
+    EXPECT_EQ(map.find_end_of_set(), kBits);
+    EXPECT_EQ(map.find_end_of_set(0), 0U);
     map.clear_all();
+    EXPECT_EQ(map.find_end_of_set(), 0U);
     EXPECT_TRUE(map.none());
 }
 

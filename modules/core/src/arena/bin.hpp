@@ -109,7 +109,10 @@ private:
     size_t fill_locked(void** out, size_t most) noexcept;
     Magazine* take_parked_locked() noexcept;
     void distribute_locked(Magazine* magazine, ExtentList& released) noexcept;
-    void give_locked(void* region, ExtentList& released) noexcept;
+    void give_locked(Extent& run, void* region, uint32_t reciprocal,
+                     ExtentList& released) noexcept;
+    /// The run of a region that is to be given back; aborts if it is none of this bin's.
+    [[nodiscard]] Extent* checked_run_of(void* region) const noexcept;
     void refile_locked(Extent& run) noexcept;
     void release_locked(Extent& run, ExtentList& released) noexcept;
     [[nodiscard]] const Extent* next_run_locked() const noexcept;

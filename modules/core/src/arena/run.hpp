@@ -28,13 +28,17 @@ size_t take_free(Extent& run, void** out, size_t count) noexcept;
 /// Carves up to `count` regions that were never handed out, in the same order. Returns how many.
 size_t carve(Extent& run, void** out, size_t count) noexcept;
 
-/// Marks a region free. Aborts if it is free already or was never handed out.
-inline void give(Extent& run, void* region) noexcept {
-    const auto offset = static_cast<uint32_t>(base::address_of(region) - run.base);
-    const uint32_t index = region_index(offset, kSizeClasses[run.size_class].reciprocal);
+/// Marks a region free. Aborts if it is free already, was never handed out, or is none.
+/// @param reciprocal of the run's class
+inline void give(Extent& run, void* region, uint32_t reciprocal) noexcept {
+    // The product's upper half is the region's number, its lower half tells whether there is one.
+    const uint64_t product =
+        uint64_t{static_cast<uint32_t>(base::address_of(region) - run.base)} * reciprocal;
+    const auto index = static_cast<uint32_t>(product >> 32);
     const uint64_t bit = uint64_t{1} << (index % 64);
     uint64_t& word = run.free_bits[index / 64];
-    if (GRANARY_UNLIKELY((word & bit) != 0 || index >= run.carved))
+    if (GRANARY_UNLIKELY((word & bit) != 0 || index >= run.carved ||
+                         static_cast<uint32_t>(product) >= reciprocal))
         refuse(run, region, index);
     word |= bit;
     ++run.free_regions;
@@ -53,6 +57,12 @@ inline void give(Extent& run, void* region) noexcept {
 /// Pages that a handed-out region may have touched.
 [[nodiscard]] inline size_t touched_pages(const Extent& run) noexcept {
     return (size_t{run.carved} * kSizeClasses[run.size_class].size + kPageSize - 1) >> kPageShift;
+}
+
+/// True if `region`, which lies in the run, is one's start.
+[[nodiscard]] inline bool is_region(const Extent& run, const void* region) noexcept {
+    const uint32_t reciprocal = kSizeClasses[run.size_class].reciprocal;
+    return static_cast<uint32_t>(base::address_of(region) - run.base) * reciprocal < reciprocal;
 }
 
 /// True if `region` is marked free (or was never handed out).

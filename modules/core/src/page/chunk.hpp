@@ -60,4 +60,19 @@ void for_each_row(const PageBits& bits, Visit visit) noexcept {
     }
 }
 
+/// Length of the chunk's longest row of unused pages (K3).
+[[nodiscard]] inline uint32_t longest_free_row(const Chunk& chunk) noexcept {
+    size_t longest = 0;
+    for_each_row(bit_not(chunk.used), [&](PageRow row) {
+        longest = longest < row.count ? row.count : longest;
+        return true;
+    });
+    return static_cast<uint32_t>(longest);
+}
+
+/// Length of the row of unused pages that `row`, all unused, is part of.
+[[nodiscard]] inline size_t free_row_around(const Chunk& chunk, PageRow row) noexcept {
+    return chunk.used.find_first_set(row.first + row.count) - chunk.used.find_end_of_set(row.first);
+}
+
 }  // namespace granary::core

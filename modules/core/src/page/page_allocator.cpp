@@ -124,11 +124,17 @@ void PageAllocator::occupy_locked(Chunk& chunk, PageRow row, TouchedPages* touch
     if (touched != nullptr)
         *touched = {chunk.touched, row.first};
     unfile_locked(chunk);
+    const size_t muzzy = chunk.muzzy.count_range(row.first, row.count);
+    chunk.dirty_pages -=
+        static_cast<uint32_t>(chunk.touched.count_range(row.first, row.count) - muzzy);
+    chunk.muzzy_pages -= static_cast<uint32_t>(muzzy);
+    const bool shortens_longest = free_row_around(chunk, row) == chunk.longest_free;
     chunk.used.set_range(row.first, row.count);
     chunk.muzzy.clear_range(row.first, row.count);
     chunk.free_pages -= static_cast<uint32_t>(row.count);
     count_used(row.count);
-    count_unused_locked(chunk);
+    if (shortens_longest)
+        chunk.longest_free = longest_free_row(chunk);
     refile_locked(chunk);
 }
 
@@ -142,7 +148,9 @@ Chunk* PageAllocator::vacate_locked(Chunk& chunk, PageRow row, size_t touched_pa
         --chunks_;
         return &chunk;
     }
-    count_unused_locked(chunk);
+    chunk.dirty_pages += static_cast<uint32_t>(chunk.touched.count_range(row.first, row.count));
+    chunk.longest_free =
+        std::max(chunk.longest_free, static_cast<uint32_t>(free_row_around(chunk, row)));
     refile_locked(chunk);
     return nullptr;
 }
@@ -218,12 +226,7 @@ void PageAllocator::refile_locked(Chunk& chunk) noexcept {
                  std::memory_order_relaxed);
     if (chunk.free_pages == kChunkPages)
         empty_ = &chunk;
-    uint32_t longest = 0;
-    for_each_row(bit_not(chunk.used), [&](PageRow row) {
-        longest = std::max(longest, static_cast<uint32_t>(row.count));
-        return true;
-    });
-    chunk.longest_free = longest;
+    const uint32_t longest = chunk.longest_free;
     if (longest == 0) {
         full_.push_front(chunk);
         return;
@@ -239,8 +242,10 @@ void PageAllocator::refile_locked(Chunk& chunk) noexcept {
     nonempty_ |= uint32_t{1} << bucket;
 }
 
-/// Recounts the chunk's own share of G2; the sums are adjusted by unfile and refile.
+/// Recounts what the chunk says of its unused pages (G2, K3); the sums are adjusted by unfile and
+/// refile.
 void PageAllocator::count_unused_locked(Chunk& chunk) noexcept {
+    chunk.longest_free = longest_free_row(chunk);
     chunk.muzzy_pages = static_cast<uint32_t>(chunk.muzzy.count());
     chunk.dirty_pages =
         static_cast<uint32_t>(and_not(chunk.touched, chunk.used).count()) - chunk.muzzy_pages;
@@ -274,6 +279,8 @@ void PageAllocator::check_invariants() noexcept {
                       "page allocator: untouched muzzy page [K1]");
         GRANARY_CHECK(chunk.free_pages == kChunkPages - chunk.used.count(),
                       "page allocator: free pages [K3]");
+        GRANARY_CHECK(chunk.longest_free == longest_free_row(chunk),
+                      "page allocator: longest free row [K3]");
         GRANARY_CHECK(chunk.dirty_pages == chunk.dirty_bits().count(),
                       "page allocator: dirty pages [G2]");
         const size_t expected =

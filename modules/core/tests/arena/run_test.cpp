@@ -25,6 +25,10 @@ Extent opened(unsigned size_class) {
     return run;
 }
 
+void give(Extent& run, void* region) {
+    run::give(run, region, kSizeClasses[run.size_class].reciprocal);
+}
+
 TEST(Run, OfEveryClassHandsOutEachRegionOnceTheLowestOnTop) {
     for (unsigned c = 0; c < kSmallClassCount; ++c) {
         Extent run = opened(c);
@@ -43,7 +47,7 @@ TEST(Run, OfEveryClassHandsOutEachRegionOnceTheLowestOnTop) {
         std::rotate(scattered.begin(), scattered.begin() + static_cast<ptrdiff_t>(regions / 3),
                     scattered.end());
         std::reverse(scattered.begin(), scattered.end());
-        for (void* region : scattered) run::give(run, region);
+        for (void* region : scattered) give(run, region);
         ASSERT_TRUE(run::is_empty(run));
         ASSERT_EQ(run.free_regions, regions);
         run::check_invariants(run);
@@ -56,9 +60,9 @@ TEST(Run, TakesOnlyAsManyAsAskedFor) {
     Extent run = opened(4);
     std::vector<void*> out(64);
     ASSERT_EQ(run::carve(run, out.data(), 10), 10U);
-    run::give(run, out[7]);
-    run::give(run, out[2]);
-    run::give(run, out[5]);
+    give(run, out[7]);
+    give(run, out[2]);
+    give(run, out[5]);
     void* one = nullptr;
     ASSERT_EQ(run::take_free(run, &one, 1), 1U);
     EXPECT_EQ(one, out[7]) << "the lowest address";
@@ -89,7 +93,7 @@ TEST(Run, NamesFreeRegions) {
     std::vector<void*> out(4);
     run::carve(run, out.data(), 4);
     EXPECT_FALSE(run::is_free(run, out[0]));
-    run::give(run, out[0]);
+    give(run, out[0]);
     EXPECT_TRUE(run::is_free(run, out[0]));
     EXPECT_TRUE(run::is_free(run, base::pointer_at(run.base + 4 * kSizeClasses[3].size)))
         << "never handed out";
@@ -99,8 +103,8 @@ TEST(RunDeathTest, AFreeRegionGivenAgainIsADoubleFree) {
     Extent run = opened(3);
     void* region = nullptr;
     run::carve(run, &region, 1);
-    run::give(run, region);
-    EXPECT_DEATH(run::give(run, region), tests::double_free_line(region, kSizeClasses[3].size));
+    give(run, region);
+    EXPECT_DEATH(give(run, region), tests::double_free_line(region, kSizeClasses[3].size));
 }
 
 TEST(RunDeathTest, ARegionThatWasNeverHandedOutIsNamed) {
@@ -108,7 +112,7 @@ TEST(RunDeathTest, ARegionThatWasNeverHandedOutIsNamed) {
     void* region = nullptr;
     run::carve(run, &region, 1);
     void* const next = base::pointer_at(run.base + kSizeClasses[3].size);
-    EXPECT_DEATH(run::give(run, next),
+    EXPECT_DEATH(give(run, next),
                  tests::misuse_line("free", next,
                                     ", which was never allocated \\(size class " +
                                         std::to_string(kSizeClasses[3].size) + "\\)"));

@@ -123,6 +123,15 @@ public:
         return find_first<true>(from);
     }
 
+    /// One past the highest set bit below `end` (at most `Bits`); 0 if there is none.
+    [[nodiscard]] constexpr size_t find_end_of_set(size_t end = Bits) const noexcept {
+        GRANARY_ASSERT(end <= Bits, "M1");
+        size_t w = end / kWordBits;
+        uint64_t word = end % kWordBits == 0 ? 0 : words_[w] & (bit(end) - 1);
+        while (word == 0 && w != 0) word = words_[--w];
+        return word == 0 ? 0 : (w + 1) * kWordBits - static_cast<size_t>(std::countl_zero(word));
+    }
+
     [[nodiscard]] constexpr uint64_t word(size_t i) const noexcept { return words_[i]; }
     /// For loops that work on whole words; whoever writes keeps M1.
     [[nodiscard]] constexpr uint64_t& word(size_t i) noexcept { return words_[i]; }
