@@ -279,6 +279,27 @@ TEST_F(Ctl, AWriteOnlyNodeGivesNothing) {
     EXPECT_EQ(fake_core().misuse_hook, hook);
 }
 
+TEST_F(Ctl, AThreadEventIsARecordThatIsPassedOn) {
+    const char* const name = "experimental.hooks.thread_event";
+    struct Hook {
+        void (*callback)(bool, uint64_t, uint64_t);
+        uint64_t interval;
+        bool alloc_only;
+    } hook{[](bool, uint64_t, uint64_t) {}, 7, true};
+    size_t length = sizeof hook;
+    EXPECT_EQ(control(name, &hook, &length, &hook, sizeof hook), EPERM);
+    EXPECT_EQ(control(name, nullptr, nullptr, nullptr, 0), EINVAL);
+    EXPECT_EQ(control(name, nullptr, nullptr, &hook, 17), EINVAL);
+    EXPECT_TRUE(fake_core().events.empty());
+    EXPECT_EQ(control(name, nullptr, nullptr, &hook, sizeof hook), 0);
+    ASSERT_EQ(fake_core().events.size(), 1U);
+    EXPECT_EQ(fake_core().events[0].callback, hook.callback);
+    EXPECT_EQ(fake_core().events[0].interval, 7U);
+    EXPECT_TRUE(fake_core().events[0].allocations_only);
+    hook.interval = 0;
+    EXPECT_EQ(control(name, nullptr, nullptr, &hook, sizeof hook), EINVAL) << "core refuses it";
+}
+
 TEST_F(Ctl, EveryNameIsListedOnceAndUnderstood) {
     std::set<std::string> names;
     visit_names(

@@ -126,6 +126,10 @@ bool idle_thread() noexcept {
     return true;
 }
 void set_misuse_hook(MisuseHook hook) noexcept { fake_core().misuse_hook = hook; }
+bool add_thread_event(const ThreadEvent& event) noexcept {
+    fake_core().events.push_back(event);
+    return event.interval != 0;
+}
 
 bool arena_exists(unsigned index) noexcept {
     return index < fake_core().arenas.size() && fake_core().dead.count(index) == 0;
