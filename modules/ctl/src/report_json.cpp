@@ -26,9 +26,9 @@ void put_options(Json& json) noexcept {
         if (!read_option(i, value))
             continue;
         if (value.is_text) {
-            json.text(kOptions[i].name, value.text.view());
+            json.text(kOptions[i].name(), value.text.view());
         } else {
-            json.raw(kOptions[i].name, value.text.view());
+            json.raw(kOptions[i].name(), value.text.view());
         }
     }
     json.end_object();

@@ -30,7 +30,7 @@ void print_general(ReportOutput& out) noexcept {
         if (!read_option(i, value))
             continue;
         const std::string_view quote = value.is_text ? "\"" : "";
-        out.text("  opt.").text(kOptions[i].name).text(": ");
+        out.text("  opt.").text(kOptions[i].name()).text(": ");
         out.text(quote).text(value.text.view()).text(quote).text("\n");
     }
     out.text("Current decay times (ms): dirty ").signed_number(core::dirty_decay_ms());
