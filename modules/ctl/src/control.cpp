@@ -26,10 +26,12 @@ int read_old(const Row& row, const Path& path, const Call& call) noexcept {
     return copy_out(value.data(), value.size(), call);
 }
 
-int write_new(const Row& row, const Path& path, const Call& call) noexcept {
+/// The value to be written; taken before anything is given, since a caller may pass one variable for
+/// both.
+Value new_value(const Row& row, const Call& call) noexcept {
     Value value;
     value.assign(call.new_value, size_of(row.type));
-    return setter_of(row)(path, value);
+    return value;
 }
 
 int act(const Row& row, const Path& path, const Call& call) noexcept {
@@ -43,7 +45,7 @@ int write_only(const Row& row, const Path& path, const Call& call) noexcept {
         return EPERM;
     if (call.new_value == nullptr || call.new_length != size_of(row.type))
         return EINVAL;
-    return write_new(row, path, call);
+    return setter_of(row)(path, new_value(row, call));
 }
 
 int apply(const Found& found, const Call& call) noexcept {
@@ -59,19 +61,17 @@ int apply(const Found& found, const Call& call) noexcept {
             return EPERM;
         return read_old(row, found.path, call);
     }
-    const bool writes = call.new_value != nullptr;
-    if (writes && call.new_length != size_of(row.type))
-        return EINVAL;
-    if (row.access == Access::refresh) {
-        if (writes) {
-            if (const int error = write_new(row, found.path, call); error != 0)
-                return error;
-        }
+    if (call.new_value == nullptr)
         return read_old(row, found.path, call);
+    if (call.new_length != size_of(row.type))
+        return EINVAL;
+    const Value value = new_value(row, call);
+    if (row.access == Access::refresh) {
+        const int error = setter_of(row)(found.path, value);
+        return error != 0 ? error : read_old(row, found.path, call);
     }
-    if (const int error = read_old(row, found.path, call); error != 0)
-        return error;
-    return writes ? write_new(row, found.path, call) : 0;
+    const int error = read_old(row, found.path, call);
+    return error != 0 ? error : setter_of(row)(found.path, value);
 }
 
 std::string_view name_of(Type type) noexcept {

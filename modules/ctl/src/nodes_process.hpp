@@ -77,7 +77,7 @@ inline constexpr Node kProcessNodes[] = {
     {"background_thread", Type::boolean, Access::read_write, "the purging thread, on or off",
      nodes::get_background_thread, nodes::set_background_thread},
     {"max_background_threads", Type::size, Access::read_write,
-     "most purging threads, 1 to opt.max_background_threads", nodes::get_max_background_threads,
+     "most purging threads, at most opt.max_background_threads; 0: none", nodes::get_max_background_threads,
      nodes::set_max_background_threads},
 
     {"config.cache_oblivious", Type::boolean, Access::read, "random offsets of large regions",

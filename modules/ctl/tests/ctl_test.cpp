@@ -267,6 +267,20 @@ TEST_F(Ctl, ThePeakIsReadAndReset) {
     EXPECT_EQ(get<uint64_t>("thread.peak.read"), 0U);
 }
 
+TEST_F(Ctl, OneVariableMayTakeTheOldValueAndGiveTheNew) {
+    fake_core().background_thread = false;
+    bool both = true;
+    size_t length = sizeof both;
+    EXPECT_EQ(control("background_thread", &both, &length, &both, sizeof both), 0);
+    EXPECT_FALSE(both) << "the old value";
+    EXPECT_TRUE(fake_core().background_thread) << "the new one";
+    int64_t ms = 77;
+    length = sizeof ms;
+    EXPECT_EQ(control("arenas.dirty_decay_ms", &ms, &length, &ms, sizeof ms), 0);
+    EXPECT_EQ(ms, 10'000);
+    EXPECT_EQ(fake_core().dirty_decay_ms, 77);
+}
+
 TEST_F(Ctl, AWriteOnlyNodeGivesNothing) {
     const char* const name = "experimental.hooks.safety_check_abort";
     core::MisuseHook hook = [](const char*) {};

@@ -83,7 +83,7 @@ bool set_background_thread(bool enabled) noexcept {
 bool background_thread_enabled() noexcept { return fake_core().background_thread; }
 uint32_t max_background_threads() noexcept { return fake_core().max_background_threads; }
 bool set_max_background_threads(uint32_t most) noexcept {
-    if (most == 0 || most > 4)
+    if (most > 4)
         return false;
     fake_core().max_background_threads = most;
     return true;
