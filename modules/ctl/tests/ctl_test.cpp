@@ -212,6 +212,8 @@ TEST_F(Ctl, ADecayTimeOfOneArenaIsItsOwn) {
     EXPECT_EQ(get<int64_t>("arena.0.dirty_decay_ms"), 0);
     EXPECT_EQ(set<int64_t>("arena.1.muzzy_decay_ms", -2), EFAULT);
     EXPECT_EQ(set<int64_t>("arena.4096.muzzy_decay_ms", 1), EFAULT);
+    EXPECT_EQ(set<int64_t>("arena.1.dirty_decay_ms", INT64_MAX), EFAULT);
+    EXPECT_EQ(set<int64_t>("arenas.dirty_decay_ms", INT64_MAX), EFAULT);
     EXPECT_EQ(set<int64_t>("arena.9.muzzy_decay_ms", 1), ENOENT);
 }
 
