@@ -115,7 +115,7 @@ void print_options() {
     for (const ctl::OptionInfo& option : ctl::kOptions) {
         array.name("");
         Object row('{');
-        row.text("name", option.name).text("kind", name_of(option.kind));
+        row.text("name", option.name()).text("kind", name_of(option.kind));
         row.text("effect", name_of(option.effect));
         row.name("default");
         std::printf(option.is_signed() ? "%lld" : "%llu",
@@ -124,16 +124,16 @@ void print_options() {
         row.name("most");
         std::printf("%llu", static_cast<unsigned long long>(option.most));
         row.number("node", option.has_node ? 1 : 0);
-        row.text("word", option.word).number("word_value", static_cast<long long>(option.word_value));
+        row.text("word", option.word()).number("word_value", static_cast<long long>(option.word_value));
         row.name("words");
         {
             Object words('[');
-            for (const char* word : option.words) {
+            for (size_t i = 0; i < option.choices(); ++i) {
                 words.name("");
-                print_text(word);
+                print_text(option.choice(i));
             }
         }
-        row.text("doc", option.doc);
+        row.text("doc", option.doc());
     }
 }
 

@@ -106,7 +106,10 @@ def mallctl(tables: dict) -> dict[str, str]:
                            + ", ".join(f"`{word}`" for word in row["words"].split("|")) + ".",
                            width=100, subsequent_indent="  ", break_on_hyphens=False)
              for row in tables["word_lists"]]
+    constants = [f"* `{row['name']}`" for row in tables["nodes"]
+                 if row["doc"].startswith("constant")]
     return {"count": str(len(tables["nodes"])),
+            "constants": "\n".join(constants),
             "all_arenas": str(tables["constants"]["all_arenas"]),
             "destroyed_arenas": str(tables["constants"]["destroyed_arenas"]),
             "word_lists": "\n".join(lists),

@@ -23,7 +23,10 @@ namespace granary::core {
 
 HeapOptions load_startup_options() noexcept {
     capi::redirect_messages();
-    const ctl::Settings& settings = capi::read_places();
+    // PERF: most processes say nothing, and need none of the tables.
+    if (!capi::read_places())
+        return {};
+    const ctl::Settings& settings = ctl::startup_settings();
     if (!settings.valid)
         base::panic("abort_conf:true and option text that is wrong, see the lines above");
     return ctl::heap_options(settings);

@@ -125,7 +125,7 @@ bool deliver(const char* text) noexcept {
 
 }  // namespace
 
-const ctl::Settings& read_places() noexcept {
+bool read_places() noexcept {
     char links[kFamilyCount][kMaxLinkText + 1];
     ctl::ConfSource sources[1 + kFamilyCount * kPlacesPerFamily];
     size_t count = 0;
@@ -133,7 +133,8 @@ const ctl::Settings& read_places() noexcept {
         if (text != nullptr)
             sources[count++] = {name, text, place};
     };
-    add("the build", base::kMallocConf.data(), ConfPlace::build);
+    if (!base::kMallocConf.empty())
+        add("the build", base::kMallocConf.data(), ConfPlace::build);
     for (const Family& family : kFamilies)
         add(family.variable_name, value_of(family.variable), ConfPlace::variable);
     for (size_t i = 0; i < kFamilyCount; ++i)
@@ -142,7 +143,10 @@ const ctl::Settings& read_places() noexcept {
         add(family.environment, os::environment(family.environment), ConfPlace::environment);
     for (const Family& family : kFamilies)
         add(family.harder_name, value_of(family.harder), ConfPlace::harder);
-    return ctl::load_settings({sources, count}, ctl::stderr_diagnostics());
+    if (count == 0)
+        return false;
+    static_cast<void>(ctl::load_settings({sources, count}, ctl::stderr_diagnostics()));
+    return true;
 }
 
 void redirect_messages() noexcept {

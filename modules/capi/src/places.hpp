@@ -10,8 +10,9 @@
 
 namespace granary::capi {
 
-/// Reads this library's texts and settles the options.
-const ctl::Settings& read_places() noexcept;
+/// Reads this library's texts and settles the options. False if there is no text at all: the options
+/// keep their defaults, and nothing of ctl was touched.
+[[nodiscard]] bool read_places() noexcept;
 
 /// Sends messages to the program's malloc_message, when it has one.
 void redirect_messages() noexcept;

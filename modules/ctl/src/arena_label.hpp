@@ -18,6 +18,13 @@ using ArenaLabel = base::FixedString<32>;
     return ArenaLabel(std::string_view(name));
 }
 
+/// How many of the first `count` arenas are there: destroyed ones are not.
+[[nodiscard]] inline unsigned live_arenas(unsigned count) noexcept {
+    unsigned live = 0;
+    for (unsigned i = 0; i < count; ++i) live += core::arena_exists(i) ? 1U : 0U;
+    return live;
+}
+
 /// What jemalloc says of small and of large regions. Requests are not counted where a magazine
 /// serves them: what it calls nrequests is `made`.
 struct AllocationCounts {

@@ -35,25 +35,25 @@ void append_shown(Line& line, std::string_view text) noexcept {
 /// The row of a key; kOptions.size() if there is none.
 size_t find_option(std::string_view key) noexcept {
     size_t option = 0;
-    while (option < kOptions.size() && kOptions[option].name != key) ++option;
+    while (option < kOptions.size() && kOptions[option].name() != key) ++option;
     return option;
 }
 
 /// The known name that looks most like `key`.
 std::string_view nearest_option(std::string_view key) noexcept {
-    std::string_view nearest = kOptions.front().name;
+    std::string_view nearest = kOptions.front().name();
     size_t least = std::numeric_limits<size_t>::max();
     const size_t length = key.substr(0, kMaxSpelling).size();
     for (const OptionInfo& option : kOptions) {
         // Names are at least as far apart as their lengths.
-        const size_t other = option.name.size();
+        const size_t other = option.name().size();
         if ((length > other ? length - other : other - length) >= least)
             continue;
-        const size_t distance = spelling_distance(key, option.name, least);
+        const size_t distance = spelling_distance(key, option.name(), least);
         if (distance >= least)
             continue;
         least = distance;
-        nearest = option.name;
+        nearest = option.name();
     }
     return nearest;
 }
@@ -130,8 +130,8 @@ private:
                 number = value == "true" ? 1 : 0;
                 break;
             case OptionKind::word:
-                while (number < info.words.size() && value != info.words[number]) ++number;
-                if (number == info.words.size())
+                while (number < info.choices() && value != info.choice(number)) ++number;
+                if (number == info.choices())
                     return Verdict::malformed;
                 break;
             case OptionKind::letters:
@@ -146,7 +146,7 @@ private:
                 return value == "default" || is_range_list(value) ? Verdict::good
                                                                   : Verdict::malformed;
             default:
-                if (!info.word.empty() && value == info.word) {
+                if (!info.word().empty() && value == info.word()) {
                     number = info.word_value;
                 } else if (info.kind != OptionKind::fixed) {
                     verdict = parse_number(info, value, number);
@@ -183,7 +183,7 @@ private:
         if (info.effect == Effect::absent && settings_.number(option) != info.preset) {
             Line line = begin();
             append_shown(line, pair);
-            line.append(" asks for what this build does not have: ").append(info.doc);
+            line.append(" asks for what this build does not have: ").append(info.doc());
             report(Severity::warning, line);
         }
         if (!confirm_)
@@ -192,7 +192,7 @@ private:
         line.append("sets ");
         append_shown(line, pair);
         if (info.effect == Effect::elsewhere)
-            line.append(", which has no effect: ").append(info.doc);
+            line.append(", which has no effect: ").append(info.doc());
         report(Severity::note, line);
     }
 
@@ -218,10 +218,10 @@ private:
                 line.append("true or false");
                 return;
             case OptionKind::word:
-                for (size_t i = 0; i < option.words.size(); ++i) {
+                for (size_t i = 0; i < option.choices(); ++i) {
                     if (i > 0)
-                        line.append(i + 1 == option.words.size() ? " or " : ", ");
-                    line.append(option.words[i]);
+                        line.append(i + 1 == option.choices() ? " or " : ", ");
+                    line.append(option.choice(i));
                 }
                 return;
             case OptionKind::letters:
@@ -238,8 +238,8 @@ private:
                 line.append("an integer from ").append_signed(option.least).append(" to ");
                 line.append_decimal(option.most);
         }
-        if (!option.word.empty())
-            line.append(", or '").append(option.word).append('\'');
+        if (!option.word().empty())
+            line.append(", or '").append(option.word()).append('\'');
     }
 
     [[nodiscard]] Line begin() const noexcept {

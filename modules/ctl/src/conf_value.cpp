@@ -66,7 +66,7 @@ Integer parse_integer(std::string_view text) noexcept {
     return number;
 }
 
-Verdict parse_number(const OptionInfo& option, std::string_view text, uint64_t& out) noexcept {
+Verdict parse_number(const OptionShape& option, std::string_view text, uint64_t& out) noexcept {
     const Integer number = parse_integer(text);
     if (number.verdict == Verdict::malformed)
         return Verdict::malformed;

@@ -25,7 +25,7 @@ struct Integer {
 [[nodiscard]] Integer parse_integer(std::string_view text) noexcept;
 
 /// A number for a row of `option`'s kind; clipped to its bounds where the row says so.
-[[nodiscard]] Verdict parse_number(const OptionInfo& option, std::string_view text,
+[[nodiscard]] Verdict parse_number(const OptionShape& option, std::string_view text,
                                    uint64_t& out) noexcept;
 
 /// A decimal fraction in units of 1/65536, rounded down; below 65536.

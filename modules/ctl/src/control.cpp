@@ -18,60 +18,60 @@ namespace {
 
 constexpr size_t kLongestName = 127;
 
-int read_old(const Node& node, const Path& path, const Call& call) noexcept {
+int read_old(const Row& row, const Path& path, const Call& call) noexcept {
     Value value;
-    if (const int error = node.get(path, value); error != 0)
+    if (const int error = getter_of(row)(path, value); error != 0)
         return error;
-    GRANARY_ASSERT(value.size() == size_of(node.type), "a getter puts its node's type");
+    GRANARY_ASSERT(value.size() == size_of(row.type), "a getter puts its node's type");
     return copy_out(value.data(), value.size(), call);
 }
 
-int write_new(const Node& node, const Path& path, const Call& call) noexcept {
+/// The value to be written; taken before anything is given, since a caller may pass one variable for
+/// both.
+Value new_value(const Row& row, const Call& call) noexcept {
     Value value;
-    value.assign(call.new_value, size_of(node.type));
-    return node.set(path, value);
+    value.assign(call.new_value, size_of(row.type));
+    return value;
 }
 
-int act(const Node& node, const Path& path, const Call& call) noexcept {
+int act(const Row& row, const Path& path, const Call& call) noexcept {
     if (call.old_value != nullptr || call.old_length != nullptr || call.has_new())
         return EPERM;
-    return node.set(path, Value());
+    return setter_of(row)(path, Value());
 }
 
-int write_only(const Node& node, const Path& path, const Call& call) noexcept {
+int write_only(const Row& row, const Path& path, const Call& call) noexcept {
     if (call.old_value != nullptr || call.old_length != nullptr)
         return EPERM;
-    if (call.new_value == nullptr || call.new_length != size_of(node.type))
+    if (call.new_value == nullptr || call.new_length != size_of(row.type))
         return EINVAL;
-    return write_new(node, path, call);
+    return setter_of(row)(path, new_value(row, call));
 }
 
 int apply(const Found& found, const Call& call) noexcept {
-    const Node& node = *found.node;
-    if (node.call != nullptr)
-        return node.call(found.path, call);
-    if (node.access == Access::write)
-        return write_only(node, found.path, call);
-    if (node.access == Access::action)
-        return act(node, found.path, call);
-    if (node.access == Access::read) {
+    const Row& row = *found.row;
+    if (const Caller caller = caller_of(row))
+        return caller(found.path, call);
+    if (row.access == Access::write)
+        return write_only(row, found.path, call);
+    if (row.access == Access::action)
+        return act(row, found.path, call);
+    if (row.access == Access::read) {
         if (call.has_new())
             return EPERM;
-        return read_old(node, found.path, call);
+        return read_old(row, found.path, call);
     }
-    const bool writes = call.new_value != nullptr;
-    if (writes && call.new_length != size_of(node.type))
+    if (call.new_value == nullptr)
+        return read_old(row, found.path, call);
+    if (call.new_length != size_of(row.type))
         return EINVAL;
-    if (node.access == Access::refresh) {
-        if (writes) {
-            if (const int error = write_new(node, found.path, call); error != 0)
-                return error;
-        }
-        return read_old(node, found.path, call);
+    const Value value = new_value(row, call);
+    if (row.access == Access::refresh) {
+        const int error = setter_of(row)(found.path, value);
+        return error != 0 ? error : read_old(row, found.path, call);
     }
-    if (const int error = read_old(node, found.path, call); error != 0)
-        return error;
-    return writes ? write_new(node, found.path, call) : 0;
+    const int error = read_old(row, found.path, call);
+    return error != 0 ? error : setter_of(row)(found.path, value);
 }
 
 std::string_view name_of(Type type) noexcept {
@@ -126,9 +126,9 @@ void spell(const Row& row, const std::array<size_t, kMaxDepth>& picks,
            base::FixedString<kLongestName>& name) noexcept {
     name.clear();
     for (size_t k = 0; k < row.depth; ++k) {
-        std::string_view text = row.components[k];
+        std::string_view text = row_text(row.components[k]);
         if (row.kinds[k] == ComponentKind::words) {
-            Words words(row.components[k]);
+            Words words(text);
             for (size_t i = 0; i <= picks[k] && words.next(text); ++i) {
             }
         }
@@ -145,7 +145,7 @@ bool advance(const Row& row, std::array<size_t, kMaxDepth>& picks) noexcept {
             continue;
         size_t count = 0;
         std::string_view word;
-        for (Words words(row.components[k]); words.next(word);) ++count;
+        for (Words words(row_text(row.components[k])); words.next(word);) ++count;
         if (++picks[k] < count)
             return true;
         picks[k] = 0;
@@ -172,7 +172,7 @@ int control(const char* name, void* old_value, size_t* old_length, const void* n
         return EINVAL;
     core::bootstrap();
     Found found;
-    if (!find_name(name, found) || found.node == nullptr)
+    if (!find_name(name, found) || found.row == nullptr)
         return ENOENT;
     return apply(found, {old_value, old_length, new_value, new_length});
 }
@@ -200,11 +200,11 @@ int control_by_mib(const size_t* mib, size_t mib_length, void* old_value, size_t
     return apply(found, {old_value, old_length, new_value, new_length});
 }
 
-size_t node_count() noexcept { return all_nodes().size(); }
+size_t node_count() noexcept { return all_rows().size(); }
 
 NodeInfo node_info(size_t index) noexcept {
-    const Node& node = all_nodes()[index];
-    return {node.name, name_of(node.type), name_of(node.access), node.doc};
+    const Row& row = all_rows()[index];
+    return {row_text(row.name), name_of(row.type), name_of(row.access), row_text(row.doc)};
 }
 
 void visit_names(NameVisitor visit, void* opaque) {

@@ -30,7 +30,7 @@ struct LockWords {
     enum Counter : size_t { num_ops, num_wait, num_spin_acq, num_owner_switch, total_wait, max_wait };
 };
 
-/// One counter of a lock. Owners are not watched: num_owner_switch is 0.
+/// One counter of a lock.
 [[nodiscard]] inline uint64_t lock_counter(const LockSnapshot& lock, size_t word) noexcept {
     switch (word) {
         case LockWords::num_ops:
@@ -39,6 +39,8 @@ struct LockWords {
             return lock.waited;
         case LockWords::num_spin_acq:
             return lock.spun;
+        case LockWords::num_owner_switch:
+            return lock.owner_switches();
         case LockWords::total_wait:
             return lock.total_wait_ns;
         case LockWords::max_wait:

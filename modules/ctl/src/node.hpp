@@ -2,7 +2,8 @@
 //
 // node.hpp — what a row of the node table is made of.
 //
-// Role        A node names a typed value and the functions that get and set it. Lengths, access
+// Role        A node exists at compile time only; tree.cpp makes what the program uses of it.
+//             It names a typed value and the functions that get and set it. Lengths, access
 //             and copying are checked in one place (control.cpp); only nodes that take one type
 //             and give another do it themselves, by copy_out().
 #pragma once

@@ -10,6 +10,7 @@
 #include <granary/core/control.hpp>
 #include <granary/core/large_class.hpp>
 #include <granary/core/size_class.hpp>
+#include <granary/ctl/options.hpp>
 
 #include "node.hpp"
 #include "stats_cache.hpp"
@@ -84,6 +85,11 @@ struct Remembered {
 using OversizeThreshold = Remembered<size_t{8} << 20, 0>;
 using RetainGrowLimit = Remembered<size_t{256} << 20, core::kPageSize>;
 
+/// Decay times are bounded as in option text.
+[[nodiscard]] inline bool is_decay_ms(int64_t ms) noexcept {
+    return ms >= -1 && ms <= static_cast<int64_t>(kMaxDecayMs);
+}
+
 template <int64_t (*Get)(unsigned) noexcept>
 int get_arena_decay_ms(const Path& path, Value& out) noexcept {
     const int64_t ms = Get(index_of(path));
@@ -96,7 +102,7 @@ int get_arena_decay_ms(const Path& path, Value& out) noexcept {
 template <bool (*Set)(unsigned, int64_t) noexcept>
 int set_arena_decay_ms(const Path& path, const Value& in) noexcept {
     const auto ms = in.as<int64_t>();
-    return ms >= -1 && Set(index_of(path), ms) ? 0 : EFAULT;
+    return is_decay_ms(ms) && Set(index_of(path), ms) ? 0 : EFAULT;
 }
 
 inline int get_arena_count(const Path& /*path*/, Value& out) noexcept {
@@ -113,7 +119,7 @@ int get_decay_ms(const Path& /*path*/, Value& out) noexcept {
 template <void (*Set)(int64_t) noexcept>
 int set_decay_ms(const Path& /*path*/, const Value& in) noexcept {
     const auto ms = in.as<int64_t>();
-    if (ms < -1)
+    if (!is_decay_ms(ms))
         return EFAULT;
     Set(ms);
     return 0;

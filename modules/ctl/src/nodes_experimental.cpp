@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include <granary/core/extended.hpp>
+#include <granary/core/probe.hpp>
 #include <granary/core/request_flags.hpp>
 
 namespace granary::ctl::nodes {
@@ -74,6 +75,21 @@ int allocate_batch(const Path& /*path*/, const Call& call) noexcept {
     const core::Request request = core::request_of(static_cast<unsigned>(batch.flags));
     const size_t made = core::allocate_batch(batch.size, request, batch.out, batch.count);
     return copy_out(&made, sizeof made, call);
+}
+
+int watch_threads(const Path& /*path*/, const Call& call) noexcept {
+    struct Hook {
+        void (*callback)(bool, uint64_t, uint64_t);
+        uint64_t interval;
+        unsigned char allocations_only;  // a byte, whatever the caller's bool may hold
+    } hook{};
+    if (call.old_value != nullptr || call.old_length != nullptr)
+        return EPERM;
+    if (call.new_value == nullptr || call.new_length != sizeof hook)
+        return EINVAL;
+    std::memcpy(&hook, call.new_value, sizeof hook);
+    const core::ThreadEvent event{hook.callback, hook.interval, hook.allocations_only != 0};
+    return core::add_thread_event(event) ? 0 : EINVAL;
 }
 
 }  // namespace granary::ctl::nodes

@@ -40,6 +40,8 @@ inline int get_active_pages_address(const Path& path, Value& out) noexcept {
 int query_utilization(const Path& path, const Call& call) noexcept;
 /// Takes pointers, gives {free regions, regions, bytes} of each one's run.
 int query_utilizations(const Path& path, const Call& call) noexcept;
+/// Takes {void (*)(bool, uint64_t, uint64_t), uint64_t interval, bool allocations_only}.
+int watch_threads(const Path& path, const Call& call) noexcept;
 /// Takes {void **out, size_t count, size_t size, int flags}, gives how many regions were made.
 int allocate_batch(const Path& path, const Call& call) noexcept;
 
@@ -56,6 +58,10 @@ inline constexpr Node kExperimentalNodes[] = {
     {"experimental.hooks.safety_check_abort", Type::pointer, Access::write,
      "void (*)(const char *): gets the message about a misuse before the process aborts", nullptr,
      nodes::set_misuse_hook},
+    {"experimental.hooks.thread_event", Type::record, Access::write,
+     "takes {void (*)(bool is_alloc, uint64_t allocated, uint64_t deallocated), uint64_t interval, "
+     "bool alloc_only}: called by every thread after so many bytes; four at most, for good",
+     nullptr, nullptr, nodes::watch_threads},
     {"experimental.utilization.query", Type::record, Access::read_write,
      "takes a void *; how well the run of that region and its bin are used, six words", nullptr,
      nullptr, nodes::query_utilization},

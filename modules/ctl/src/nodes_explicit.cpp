@@ -10,8 +10,19 @@
 namespace granary::ctl::nodes {
 
 int exchange_arena_name(const Path& path, const Call& call) noexcept {
-    char* text = nullptr;
+    // What is to be the name first: both texts may be in one buffer.
+    char wanted[core::kArenaNameSize] = {};
+    if (call.new_value != nullptr) {
+        const char* text = nullptr;
+        if (call.new_length != sizeof text)
+            return EINVAL;
+        std::memcpy(&text, call.new_value, sizeof text);
+        if (text == nullptr)
+            return EINVAL;
+        std::memcpy(wanted, text, ::strnlen(text, sizeof wanted - 1));
+    }
     if (call.wants_old()) {
+        char* text = nullptr;
         if (*call.old_length != sizeof text)
             return EINVAL;
         std::memcpy(&text, call.old_value, sizeof text);
@@ -20,12 +31,9 @@ int exchange_arena_name(const Path& path, const Call& call) noexcept {
             return EINVAL;
         std::memcpy(text, name, sizeof name);
     }
-    if (call.new_value == nullptr)
-        return core::arena_exists(index_of(path)) ? 0 : EINVAL;
-    if (call.new_length != sizeof text)
-        return EINVAL;
-    std::memcpy(&text, call.new_value, sizeof text);
-    return text != nullptr && core::set_arena_name(index_of(path), text) ? 0 : EINVAL;
+    const bool done = call.new_value == nullptr ? core::arena_exists(index_of(path))
+                                                : core::set_arena_name(index_of(path), wanted);
+    return done ? 0 : EINVAL;
 }
 
 int destroy(const Path& path, const Value& /*in*/) noexcept {

@@ -22,12 +22,12 @@ namespace nodes {
 template <size_t Row>
 struct OptName {
     static constexpr std::string_view kPrefix = "opt.";
-    static constexpr size_t kSize = kPrefix.size() + kOptions[Row].name.size();
+    static constexpr size_t kSize = kPrefix.size() + kOptions[Row].name().size();
     static constexpr std::array<char, kSize> kText = [] {
         std::array<char, kSize> text{};
         size_t size = 0;
         for (const char c : kPrefix) text[size++] = c;
-        for (const char c : kOptions[Row].name) text[size++] = c;
+        for (const char c : kOptions[Row].name()) text[size++] = c;
         return text;
     }();
     static constexpr std::string_view kView{kText.data(), kSize};
@@ -101,7 +101,7 @@ consteval OptNodes make_opt_nodes(std::index_sequence<Rows...> /*rows*/) {
     size_t count = 0;
     auto add = [&](const OptionInfo& option, std::string_view name, Getter get) {
         if (option.has_node)
-            made.rows[count++] = {name, opt_type(option), Access::read, option.doc, get};
+            made.rows[count++] = {name, opt_type(option), Access::read, option.doc(), get};
     };
     (add(kOptions[Rows], OptName<Rows>::kView, &get_opt<Rows>), ...);
     return made;

@@ -10,6 +10,7 @@
 #include <granary/core/background.hpp>
 #include <granary/core/control.hpp>
 
+#include "build_facts.hpp"
 #include "node.hpp"
 #include "stats_cache.hpp"
 
@@ -76,28 +77,28 @@ inline constexpr Node kProcessNodes[] = {
     {"background_thread", Type::boolean, Access::read_write, "the purging thread, on or off",
      nodes::get_background_thread, nodes::set_background_thread},
     {"max_background_threads", Type::size, Access::read_write,
-     "most purging threads, 1 to opt.max_background_threads", nodes::get_max_background_threads,
+     "most purging threads, at most opt.max_background_threads; 0: none", nodes::get_max_background_threads,
      nodes::set_max_background_threads},
 
     {"config.cache_oblivious", Type::boolean, Access::read, "random offsets of large regions",
-     nodes::fact<false>},
+     nodes::fact<build_fact("cache_oblivious")>},
     {"config.debug", Type::boolean, Access::read, "assertions are checked",
-     nodes::fact<base::kDebug>},
-    {"config.fill", Type::boolean, Access::read, "junk and zero filling", nodes::fact<true>},
+     nodes::fact<build_fact("debug")>},
+    {"config.fill", Type::boolean, Access::read, "junk and zero filling", nodes::fact<build_fact("fill")>},
     {"config.lazy_lock", Type::boolean, Access::read, "locks only once there are threads",
-     nodes::fact<false>},
+     nodes::fact<build_fact("lazy_lock")>},
     {"config.malloc_conf", Type::text, Access::read, "option text of the build", nodes::get_build_conf},
     {"config.opt_safety_checks", Type::boolean, Access::read,
-     "true: bad and double frees are always looked for", nodes::fact<true>},
-    {"config.prof", Type::boolean, Access::read, "heap profiling", nodes::fact<false>},
-    {"config.prof_libgcc", Type::boolean, Access::read, "backtraces by libgcc", nodes::fact<false>},
+     "true: bad and double frees are always looked for", nodes::fact<build_fact("opt_safety_checks")>},
+    {"config.prof", Type::boolean, Access::read, "heap profiling", nodes::fact<build_fact("prof")>},
+    {"config.prof_libgcc", Type::boolean, Access::read, "backtraces by libgcc", nodes::fact<build_fact("prof_libgcc")>},
     {"config.prof_libunwind", Type::boolean, Access::read, "backtraces by libunwind",
-     nodes::fact<false>},
+     nodes::fact<build_fact("prof_libunwind")>},
     {"config.prof_frameptr", Type::boolean, Access::read, "backtraces by frame pointers",
-     nodes::fact<false>},
-    {"config.stats", Type::boolean, Access::read, "statistics", nodes::fact<true>},
-    {"config.utrace", Type::boolean, Access::read, "utrace(2) records", nodes::fact<false>},
-    {"config.xmalloc", Type::boolean, Access::read, "abort when out of memory", nodes::fact<true>},
+     nodes::fact<build_fact("prof_frameptr")>},
+    {"config.stats", Type::boolean, Access::read, "statistics", nodes::fact<build_fact("stats")>},
+    {"config.utrace", Type::boolean, Access::read, "utrace(2) records", nodes::fact<build_fact("utrace")>},
+    {"config.xmalloc", Type::boolean, Access::read, "abort when out of memory", nodes::fact<build_fact("xmalloc")>},
 };
 
 }  // namespace granary::ctl

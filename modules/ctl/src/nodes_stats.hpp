@@ -99,7 +99,7 @@ inline constexpr Node kProcessRows[] = {
      heap_stat<value_of<&HeapSnapshot::mapped>>},
     {"stats.retained", kSize, kRead, "bytes of address space kept without memory",
      heap_stat<value_of<&HeapSnapshot::retained>>},
-    {"stats.pinned", kSize, kRead, "constant 0: all memory can be given back",
+    {"stats.pinned", kSize, kRead, "constant 0: unused memory that hooks gave as pinned is in stats.retained",
      nodes::constant_stat<size_t, 0>},
     {"stats.small_allocated", kSize, kRead, "usable bytes of live small regions",
      heap_stat<value_of<&HeapSnapshot::small_allocated>>},
@@ -126,7 +126,7 @@ inline constexpr Node kProcessRows[] = {
     {"stats.mutexes.<lock>.max_num_thds", Type::u32, kRead,
      "most threads asleep at once", nodes::process_lock_waiters},
     {"stats.mutexes.<lock>.<counter>", kU64, kRead,
-     "locks of the process: acquired, after sleep, after spinning, (constant 0), ns asleep, "
+     "locks of the process: acquired, after sleep, after spinning, either of these, ns asleep, "
      "longest; the last five names are granary's, and of jemalloc's only background_thread and "
      "ctl are not constant 0",
      nodes::process_lock_counter},

@@ -83,14 +83,12 @@ inline size_t row_counter(const core::PageRowsSnapshot::Counts& counts, size_t w
             return counts.muzzy;
         case 2:
             return counts.retained;
-        case 4:
+        case 3:
             return counts.dirty_bytes;
-        case 5:
+        case 4:
             return counts.muzzy_bytes;
-        case 6:
-            return counts.retained_bytes;
         default:
-            return 0;  // nothing is pinned
+            return counts.retained_bytes;
     }
 }
 
@@ -164,7 +162,7 @@ inline constexpr Node kArenaRows[] = {
      arena_stat<value_of<&HeapSnapshot::mapped>>},
     {"stats.arenas.<arena>.retained", kSize, kRead, "as stats.retained",
      arena_stat<value_of<&HeapSnapshot::retained>>},
-    {"stats.arenas.<arena>.pinned", kSize, kRead, "constant 0", arena_constant<size_t, 0>},
+    {"stats.arenas.<arena>.pinned", kSize, kRead, "constant 0, as stats.pinned", arena_constant<size_t, 0>},
     {"stats.arenas.<arena>.extent_avail", kSize, kRead, "unused extent descriptors",
      arena_stat<value_of<&HeapSnapshot::spare_extents>>},
     {"stats.arenas.<arena>.dirty_npurge", kU64, kRead, "purge passes over dirty pages",
@@ -253,9 +251,10 @@ inline constexpr Node kArenaRows[] = {
      large_stat<nodes::large_freed>},
     {"stats.arenas.<arena>.lextents.<lextent>.curlextents", kSize, kRead, "live regions",
      large_stat<nodes::large_live>},
-    {"stats.arenas.<arena>.extents.<extent>.{ndirty|nmuzzy|nretained|npinned|dirty_bytes|muzzy_bytes|retained_bytes|"
-     "pinned_bytes}",
-     kSize, kRead, "rows of unused pages by length; nothing is pinned", nodes::row_stat},
+    {"stats.arenas.<arena>.extents.<extent>.{ndirty|nmuzzy|nretained|dirty_bytes|muzzy_bytes|retained_bytes}",
+     kSize, kRead, "rows of unused pages by length", nodes::row_stat},
+    {"stats.arenas.<arena>.extents.<extent>.{npinned|pinned_bytes}", kSize, kRead, "constant 0",
+     arena_constant<size_t, 0>},
 
     {"stats.arenas.<arena>.mutexes.<arena_lock>.max_num_thds", Type::u32, kRead,
      "most threads asleep at once", nodes::arena_lock_waiters<false>},

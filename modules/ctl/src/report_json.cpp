@@ -2,12 +2,16 @@
 //
 // report_json.cpp — the report for programs: one object, jemalloc's keys where granary has the
 //                   value, no key twice, every array with one element per size class.
+#include <type_traits>
+
 #include <granary/base/build_config.hpp>
 #include <granary/core/control.hpp>
 #include <granary/ctl/conf.hpp>
 #include <granary/ctl/ctl.hpp>
 #include <granary/os/huge_pages.hpp>
 
+#include "arena_label.hpp"
+#include "build_facts.hpp"
 #include "lock_names.hpp"
 #include "option_value.hpp"
 #include "report_json.hpp"
@@ -26,9 +30,9 @@ void put_options(Json& json) noexcept {
         if (!read_option(i, value))
             continue;
         if (value.is_text) {
-            json.text(kOptions[i].name, value.text.view());
+            json.text(kOptions[i].name(), value.text.view());
         } else {
-            json.raw(kOptions[i].name, value.text.view());
+            json.raw(kOptions[i].name(), value.text.view());
         }
     }
     json.end_object();
@@ -37,19 +41,13 @@ void put_options(Json& json) noexcept {
 void put_general(Json& json) noexcept {
     json.text("version", base::kVersion);
     json.begin_object("config");
-    json.boolean("cache_oblivious", false);
-    json.boolean("debug", base::kDebug);
-    json.boolean("fill", true);
-    json.boolean("lazy_lock", false);
-    json.text("malloc_conf", base::kMallocConf);
-    json.boolean("opt_safety_checks", true);
-    json.boolean("prof", false);
-    json.boolean("prof_libgcc", false);
-    json.boolean("prof_libunwind", false);
-    json.boolean("prof_frameptr", false);
-    json.boolean("stats", true);
-    json.boolean("utrace", false);
-    json.boolean("xmalloc", true);
+    visit_build_facts([&](std::string_view key, auto value) {
+        if constexpr (std::is_same_v<decltype(value), bool>) {
+            json.boolean(key, value);
+        } else {
+            json.text(key, value);
+        }
+    });
     json.end_object();
     json.begin_object("system");
     json.text("thp_mode", os::thp_mode());
@@ -158,13 +156,13 @@ void report_json(ReportOutput& out, const ReportParts& parts, HeapSnapshot& heap
     put_totals(json, parts, heap);
     json.begin_object("stats.arenas");
     const unsigned arenas = stats_cache().arena_count(false);
-    if (parts.merged && (arenas > 1 || !parts.arenas))
+    if (parts.merged && (live_arenas(arenas) > 1 || !parts.arenas))
         put_arena(json, "merged", parts, kAllArenas, heap);
     if (parts.destroyed && stats_cache().copy(kDestroyedArenas, heap))
         put_arena(json, "destroyed", parts, kDestroyedArenas, heap);
     if (parts.arenas) {
         for (unsigned i = 0; i < arenas; ++i) {
-            if (!stats_cache().copy(i, heap))
+            if (!core::arena_exists(i) || !stats_cache().copy(i, heap))
                 continue;
             put_arena(json, base::FixedString<12>().append_decimal(i).view(), parts, i, heap);
         }

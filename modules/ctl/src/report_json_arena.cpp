@@ -123,16 +123,19 @@ void put_extents(Json& json, size_t index) noexcept {
     json.end_array();
 }
 
-/// There is no huge-page allocator: zeros under its keys, and arrays without an element.
+/// There is no huge-page allocator: zeros under its keys.
 void put_huge_pages(Json& json) noexcept {
     const auto zeros = [&](std::initializer_list<std::string_view> keys) {
         for (const std::string_view key : keys) json.number(key, 0);
     };
-    const auto slabs = [&](std::string_view key) {
-        json.begin_object(key);
+    const auto counts = [&] {
         std::string_view word;
         for (Words words("<shard_count>"); words.next(word);) json.number(word, 0);
         json.end_object();
+    };
+    const auto slabs = [&](std::string_view key) {
+        json.begin_object(key);
+        counts();
     };
     json.begin_object("hpa_shard");
     zeros({"sec_bytes", "sec_hits", "sec_misses", "sec_dalloc_noflush", "sec_dalloc_flush",
@@ -140,10 +143,20 @@ void put_huge_pages(Json& json) noexcept {
            "nhugifies", "nhugify_failures", "ndehugifies"});
     slabs("slabs");
     json.begin_array("extent_allocation_distribution");
+    for (size_t i = 0; i < kShardAllocClasses; ++i) {
+        json.begin_object();
+        zeros({"min_extents", "max_extents", "extents", "ps", "pages_per_ps", "extents_per_ps",
+               "total_elapsed_ns_per_ps"});
+        json.end_object();
+    }
     json.end_array();
     slabs("full_slabs");
     slabs("empty_slabs");
     json.begin_array("nonfull_slabs");
+    for (size_t i = 0; i < kShardSlabClasses; ++i) {
+        json.begin_object();
+        counts();
+    }
     json.end_array();
     json.end_object();
 }

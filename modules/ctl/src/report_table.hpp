@@ -16,6 +16,7 @@ inline void print_lock_header(ReportOutput& out, std::string_view title) noexcep
     out.text(title);
     for (size_t i = title.size(); i < kLockName; ++i) out.text(" ");
     out.column("n_lock_ops", kWide).column("n_waiting", kWide).column("n_spin_acq", kWide);
+    out.column("n_owner_switch", kWide + 2);
     out.column("total_wait_ns", kWide).column("max_wait_ns", kWide).column("max_n_thds", 11);
     out.text("\n");
 }
@@ -25,6 +26,7 @@ inline void print_lock_row(ReportOutput& out, std::string_view name,
     out.text(name);
     for (size_t i = name.size(); i < kLockName; ++i) out.text(" ");
     out.column(lock.acquired, kWide).column(lock.waited, kWide).column(lock.spun, kWide);
+    out.column(lock.owner_switches(), kWide + 2);
     out.column(lock.total_wait_ns, kWide).column(lock.longest_wait_ns, kWide);
     out.column(uint64_t{lock.most_waiting}, 11).text("\n");
 }

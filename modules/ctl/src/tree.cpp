@@ -33,7 +33,21 @@ consteval auto join(const Node (&... parts)[Sizes]) {
 
 constexpr auto kNodes = join(kProcessNodes, kOptNodes, kConfTextNodes, kThreadNodes, kArenaNodes,
                              kProfNodes, kStatsNodes, kArenaStatsNodes, kApproximateNodes, kExperimentalNodes);
-constexpr auto kRows = make_rows(kNodes);
+constexpr auto kTree = make_tree<text_room(kNodes)>(kNodes);
+constexpr const auto& kRows = kTree.rows;
+
+/// Where kNodes has a table of functions, the program has this choice: addresses in a table would
+/// have to be relocated, addresses in code are not.
+template <typename Function, Function Node::*Column, size_t First, size_t Last>
+Function choose(size_t row) noexcept {
+    if constexpr (Last - First == 1) {
+        return kNodes[First].*Column;
+    } else {
+        constexpr size_t kMiddle = First + (Last - First) / 2;
+        return row < kMiddle ? choose<Function, Column, First, kMiddle>(row)
+                             : choose<Function, Column, kMiddle, Last>(row);
+    }
+}
 
 consteval bool functions_fit_access() {
     for (const Node& node : kNodes) {
@@ -62,7 +76,7 @@ consteval bool words_fit_their_room() {
                 continue;
             size_t count = 0;
             std::string_view word;
-            for (Words words(row.components[k]); words.next(word);) ++count;
+            for (Words words(kTree.component(row, k)); words.next(word);) ++count;
             if (count > kWordRoom)
                 return false;
         }
@@ -70,7 +84,7 @@ consteval bool words_fit_their_room() {
     return true;
 }
 
-static_assert(is_tree(kRows), "T1: rows with a common beginning stand together, names are unique");
+static_assert(is_tree(kTree), "T1: rows with a common beginning stand together, names are unique");
 static_assert(functions_fit_access(), "a row lacks a function or a sentence, or has one too many");
 static_assert(words_fit_their_room(), "a list has more words than a MIB can tell apart");
 
@@ -112,7 +126,7 @@ bool resolve_arena(size_t index, bool is_statistic, Path& path) noexcept {
 bool resolve_index(const Row& row, size_t k, size_t index, Path& path) noexcept {
     switch (row.kinds[k]) {
         case ComponentKind::arena:
-            return resolve_arena(index, row.components[0] == "stats", path);
+            return resolve_arena(index, kTree.component(row, 0) == "stats", path);
         case ComponentKind::bin:
             path.bin = index;
             return index < core::kSmallClassCount;
@@ -148,11 +162,11 @@ void enter_word(const Row& row, size_t k, size_t word, Path& path) noexcept {
 bool takes(const Row& row, size_t k, std::string_view text, size_t& word) noexcept {
     word = 0;
     if (row.kinds[k] == ComponentKind::named)
-        return row.components[k] == text;
+        return kTree.component(row, k) == text;
     if (row.kinds[k] != ComponentKind::words)
         return true;  // whether it is an index at all is seen later
     std::string_view candidate;
-    for (Words words(row.components[k]); words.next(candidate); ++word) {
+    for (Words words(kTree.component(row, k)); words.next(candidate); ++word) {
         if (candidate == text)
             return true;
     }
@@ -176,8 +190,18 @@ size_t find_component(size_t from, size_t k, std::string_view text, size_t& word
 
 StatsCache& stats_cache() noexcept { return g_stats_cache; }
 
-std::span<const Node> all_nodes() noexcept { return kNodes; }
 std::span<const Row> all_rows() noexcept { return kRows; }
+std::string_view row_text(TextPlace place) noexcept { return kTree.block.text(place); }
+
+Getter getter_of(const Row& row) noexcept {
+    return choose<Getter, &Node::get, 0, kNodes.size()>(row.number());
+}
+Setter setter_of(const Row& row) noexcept {
+    return choose<Setter, &Node::set, 0, kNodes.size()>(row.number());
+}
+Caller caller_of(const Row& row) noexcept {
+    return choose<Caller, &Node::call, 0, kNodes.size()>(row.number());
+}
 
 bool find_name(std::string_view name, Found& found) noexcept {
     size_t row = 0;
@@ -198,7 +222,7 @@ bool find_name(std::string_view name, Found& found) noexcept {
         }
         const bool is_leaf = kRows[row].depth == k + 1;
         if (dot == std::string_view::npos) {
-            found.node = is_leaf ? &kNodes[row] : nullptr;
+            found.row = is_leaf ? &kRows[row] : nullptr;
             return true;
         }
         if (is_leaf)
@@ -228,13 +252,13 @@ bool find_mib(std::span<const size_t> mib, Found& found) noexcept {
         if (row.kinds[k] == ComponentKind::words) {
             std::string_view any;
             count = 0;
-            for (Words words(row.components[k]); words.next(any);) ++count;
+            for (Words words(kTree.component(row, k)); words.next(any);) ++count;
         }
         if (word >= count)
             return false;
         enter_word(row, k, word, found.path);
     }
-    found.node = &kNodes[leaf];
+    found.row = &row;
     found.depth = row.depth;
     return true;
 }

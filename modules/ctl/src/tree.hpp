@@ -8,7 +8,9 @@
 // Invariants  T1  rows with a common beginning stand together, no name stands twice, and no name is
 //                 the beginning of another's path; proved by static_assert in tree.cpp.
 //             T2  so the last component of a leaf's MIB leads to the leaf's row.
-// Cost        a lookup compares integers along the table and text once per distinct component.
+// Cost        a lookup compares integers along the table and text once per distinct component; a
+//             row's functions are found by eight comparisons. Nothing is relocated (packed_text.hpp),
+//             so the tree costs a process nothing until it is asked.
 #pragma once
 
 #include <array>
@@ -16,6 +18,8 @@
 #include <cstdint>
 #include <span>
 #include <string_view>
+
+#include <granary/ctl/packed_text.hpp>
 
 #include "node.hpp"
 
@@ -26,16 +30,22 @@ enum class ComponentKind : uint8_t { named, words, arena, bin, large, page_class
 
 inline constexpr size_t kWordRoom = 32;
 
-/// One row's path, split.
+/// One row's path, split, and what a call has to know of it.
 struct Row {
     uint8_t depth = 0;
+    Type type = Type::none;
+    Access access = Access::read;
     std::array<ComponentKind, kMaxDepth> kinds{};
-    std::array<std::string_view, kMaxDepth> components{};
+    std::array<TextPlace, kMaxDepth> components{};
     std::array<uint16_t, kMaxDepth> first{};  ///< first row that shares components 0..k
+    TextPlace name;
+    TextPlace doc;
 
     [[nodiscard]] constexpr bool is_text(size_t k) const noexcept {
         return kinds[k] == ComponentKind::named || kinds[k] == ComponentKind::words;
     }
+    /// Its place in the table (T2).
+    [[nodiscard]] constexpr size_t number() const noexcept { return first[depth - 1U]; }
 };
 
 /// A component that stands for one of several words: a list that many names share, or `{a|b|c}`.
@@ -105,35 +115,62 @@ private:
     bool done_ = false;
 };
 
-/// Splits every name and finds the shared beginnings.
-template <size_t N>
-[[nodiscard]] consteval std::array<Row, N> make_rows(const std::array<Node, N>& nodes) {
+/// The table for the time after the compiler's: rows, and all their texts in one block.
+template <size_t N, size_t Room>
+struct Tree {
     std::array<Row, N> rows{};
+    PackedText<Room> block;
+
+    [[nodiscard]] constexpr std::string_view component(const Row& row, size_t k) const noexcept {
+        return block.text(row.components[k]);
+    }
+};
+
+template <size_t N>
+[[nodiscard]] consteval size_t text_room(const std::array<Node, N>& nodes) {
+    size_t room = 0;
+    for (const Node& node : nodes) room += room_for(node.name) + room_for(node.doc);
+    return room;
+}
+
+/// Splits every name and finds the shared beginnings.
+template <size_t Room, size_t N>
+[[nodiscard]] consteval Tree<N, Room> make_tree(const std::array<Node, N>& nodes) {
+    Tree<N, Room> tree;
     for (size_t r = 0; r < N; ++r) {
-        Row& row = rows[r];
+        Row& row = tree.rows[r];
+        row.type = nodes[r].type;
+        row.access = nodes[r].access;
+        row.name = tree.block.add(nodes[r].name);
+        row.doc = tree.block.add(nodes[r].doc);
         std::string_view rest = nodes[r].name;
+        size_t at = row.name.at;
         bool shared = r > 0;
         while (true) {
             const size_t dot = rest.find('.');
+            const std::string_view component = rest.substr(0, dot);
             const size_t k = row.depth++;
-            row.components[k] = rest.substr(0, dot);
-            row.kinds[k] = kind_of(row.components[k]);
-            shared =
-                shared && k < rows[r - 1].depth && rows[r - 1].components[k] == row.components[k];
-            row.first[k] = shared ? rows[r - 1].first[k] : static_cast<uint16_t>(r);
+            row.components[k] = {static_cast<uint16_t>(at), static_cast<uint16_t>(component.size())};
+            row.kinds[k] = kind_of(component);
+            if (shared) {
+                const Row& above = tree.rows[r - 1];
+                shared = k < above.depth && tree.component(above, k) == component;
+            }
+            row.first[k] = shared ? tree.rows[r - 1].first[k] : static_cast<uint16_t>(r);
             if (dot == std::string_view::npos)
                 break;
             rest.remove_prefix(dot + 1);
+            at += dot + 1;
         }
     }
-    return rows;
+    return tree;
 }
 
 /// T1: among the rows that share a beginning, every next component begins one group only.
-template <size_t N>
-[[nodiscard]] consteval bool is_tree(const std::array<Row, N>& rows) {
+template <size_t N, size_t Room>
+[[nodiscard]] consteval bool is_tree(const Tree<N, Room>& tree) {
     for (size_t r = 0; r < N; ++r) {
-        const Row& row = rows[r];
+        const Row& row = tree.rows[r];
         // A leaf is a group of one, and its name is nobody's beginning.
         if (row.first[row.depth - 1U] != r || !row.is_text(row.depth - 1U))
             return false;
@@ -142,10 +179,11 @@ template <size_t N>
                 continue;
             const size_t group = k == 0 ? 0 : row.first[k - 1];
             for (size_t other = group; other < r; ++other) {
-                const Row& earlier = rows[other];
+                const Row& earlier = tree.rows[other];
                 if (earlier.depth <= k)
                     return false;
-                if (earlier.first[k] == other && earlier.components[k] == row.components[k])
+                if (earlier.first[k] == other &&
+                    tree.component(earlier, k) == tree.component(row, k))
                     return false;
             }
         }
@@ -155,7 +193,7 @@ template <size_t N>
 
 /// A name or MIB that was understood.
 struct Found {
-    const Node* node = nullptr;  ///< nullptr for a partial name
+    const Row* row = nullptr;  ///< nullptr for a partial name
     Path path;
     size_t depth = 0;
     std::array<size_t, kMaxDepth> mib{};
@@ -167,7 +205,13 @@ struct Found {
 /// False if it is not the MIB of a leaf.
 [[nodiscard]] bool find_mib(std::span<const size_t> mib, Found& found) noexcept;
 
-[[nodiscard]] std::span<const Node> all_nodes() noexcept;
 [[nodiscard]] std::span<const Row> all_rows() noexcept;
+/// A text of a row.
+[[nodiscard]] std::string_view row_text(TextPlace place) noexcept;
+
+/// A row's functions; nullptr for one that it does not have.
+[[nodiscard]] Getter getter_of(const Row& row) noexcept;
+[[nodiscard]] Setter setter_of(const Row& row) noexcept;
+[[nodiscard]] Caller caller_of(const Row& row) noexcept;
 
 }  // namespace granary::ctl

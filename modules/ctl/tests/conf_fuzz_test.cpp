@@ -42,7 +42,7 @@ private:
     unsigned below(unsigned bound) { return static_cast<unsigned>(random_() % bound); }
 
     void append_pair() {
-        text_ += below(12) == 0 ? "experimental_x" : std::string(kOptions[below(kOptions.size())].name);
+        text_ += below(12) == 0 ? "experimental_x" : std::string(kOptions[below(kOptions.size())].name());
         if (below(16) != 0)
             text_ += ':';
         append_value();
@@ -59,8 +59,8 @@ private:
                 break;
             case 1: {
                 const OptionInfo& option = kOptions[below(kOptions.size())];
-                const auto count = static_cast<unsigned>(option.words.size());
-                text_ += count == 0 ? "disabled" : option.words[below(count)];
+                const auto count = static_cast<unsigned>(option.choices());
+                text_ += count == 0 ? "disabled" : option.choice(below(count));
                 break;
             }
             default:
@@ -112,9 +112,9 @@ bool is_sound(const Settings& settings) {
         const uint64_t value = settings.number(i);
         if (option.kind == OptionKind::boolean && value > 1)
             return false;
-        if (option.kind == OptionKind::word && value >= option.words.size())
+        if (option.kind == OptionKind::word && value >= option.choices())
             return false;
-        const bool special = !option.word.empty() && value == option.word_value;
+        const bool special = !option.word().empty() && value == option.word_value;
         if ((option.is_number() || option.kind == OptionKind::fixed) && !special && !is_within(option, value))
             return false;
         if (option.is_text() && std::string_view(settings.text(i)).size() > kOptionText)

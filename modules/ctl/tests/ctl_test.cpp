@@ -180,7 +180,7 @@ TEST_F(Ctl, LocksAnswerTheirCountersAndCanBeReset) {
     EXPECT_EQ(get<uint64_t>(name + "num_ops"), 11U);
     EXPECT_EQ(get<uint64_t>(name + "num_wait"), 12U);
     EXPECT_EQ(get<uint64_t>(name + "num_spin_acq"), 13U);
-    EXPECT_EQ(get<uint64_t>(name + "num_owner_switch"), 0U);
+    EXPECT_EQ(get<uint64_t>(name + "num_owner_switch"), 25U) << "12 after sleep, 13 after spinning";
     EXPECT_EQ(get<uint64_t>(name + "total_wait_time"), 14U);
     EXPECT_EQ(get<uint64_t>(name + "max_wait_time"), 15U);
     EXPECT_EQ(get<uint32_t>(name + "max_num_thds"), 16U);
@@ -212,6 +212,8 @@ TEST_F(Ctl, ADecayTimeOfOneArenaIsItsOwn) {
     EXPECT_EQ(get<int64_t>("arena.0.dirty_decay_ms"), 0);
     EXPECT_EQ(set<int64_t>("arena.1.muzzy_decay_ms", -2), EFAULT);
     EXPECT_EQ(set<int64_t>("arena.4096.muzzy_decay_ms", 1), EFAULT);
+    EXPECT_EQ(set<int64_t>("arena.1.dirty_decay_ms", INT64_MAX), EFAULT);
+    EXPECT_EQ(set<int64_t>("arenas.dirty_decay_ms", INT64_MAX), EFAULT);
     EXPECT_EQ(set<int64_t>("arena.9.muzzy_decay_ms", 1), ENOENT);
 }
 
@@ -267,6 +269,20 @@ TEST_F(Ctl, ThePeakIsReadAndReset) {
     EXPECT_EQ(get<uint64_t>("thread.peak.read"), 0U);
 }
 
+TEST_F(Ctl, OneVariableMayTakeTheOldValueAndGiveTheNew) {
+    fake_core().background_thread = false;
+    bool both = true;
+    size_t length = sizeof both;
+    EXPECT_EQ(control("background_thread", &both, &length, &both, sizeof both), 0);
+    EXPECT_FALSE(both) << "the old value";
+    EXPECT_TRUE(fake_core().background_thread) << "the new one";
+    int64_t ms = 77;
+    length = sizeof ms;
+    EXPECT_EQ(control("arenas.dirty_decay_ms", &ms, &length, &ms, sizeof ms), 0);
+    EXPECT_EQ(ms, 10'000);
+    EXPECT_EQ(fake_core().dirty_decay_ms, 77);
+}
+
 TEST_F(Ctl, AWriteOnlyNodeGivesNothing) {
     const char* const name = "experimental.hooks.safety_check_abort";
     core::MisuseHook hook = [](const char*) {};
@@ -277,6 +293,27 @@ TEST_F(Ctl, AWriteOnlyNodeGivesNothing) {
     EXPECT_EQ(fake_core().misuse_hook, nullptr);
     EXPECT_EQ(set(name, hook), 0);
     EXPECT_EQ(fake_core().misuse_hook, hook);
+}
+
+TEST_F(Ctl, AThreadEventIsARecordThatIsPassedOn) {
+    const char* const name = "experimental.hooks.thread_event";
+    struct Hook {
+        void (*callback)(bool, uint64_t, uint64_t);
+        uint64_t interval;
+        bool alloc_only;
+    } hook{[](bool, uint64_t, uint64_t) {}, 7, true};
+    size_t length = sizeof hook;
+    EXPECT_EQ(control(name, &hook, &length, &hook, sizeof hook), EPERM);
+    EXPECT_EQ(control(name, nullptr, nullptr, nullptr, 0), EINVAL);
+    EXPECT_EQ(control(name, nullptr, nullptr, &hook, 17), EINVAL);
+    EXPECT_TRUE(fake_core().events.empty());
+    EXPECT_EQ(control(name, nullptr, nullptr, &hook, sizeof hook), 0);
+    ASSERT_EQ(fake_core().events.size(), 1U);
+    EXPECT_EQ(fake_core().events[0].callback, hook.callback);
+    EXPECT_EQ(fake_core().events[0].interval, 7U);
+    EXPECT_TRUE(fake_core().events[0].allocations_only);
+    hook.interval = 0;
+    EXPECT_EQ(control(name, nullptr, nullptr, &hook, sizeof hook), EINVAL) << "core refuses it";
 }
 
 TEST_F(Ctl, EveryNameIsListedOnceAndUnderstood) {
@@ -412,7 +449,7 @@ TEST_F(Ctl, OptionsAnswerTheirStartupValue) {
 
 TEST_F(Ctl, EveryOptionHasItsNodeButThoseThatJemallocHasNoneFor) {
     for (const OptionInfo& option : kOptions) {
-        const std::string name = "opt." + std::string(option.name);
+        const std::string name = "opt." + std::string(option.name());
         const bool answers = option.has_node && option.effect != Effect::absent;
         EXPECT_EQ(act(name), answers ? 0 : ENOENT) << name;
         size_t mib[2] = {};

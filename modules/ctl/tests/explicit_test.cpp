@@ -3,6 +3,7 @@
 // explicit_test.cpp — arenas and caches by name, and nodes that take one record and give another.
 #include <array>
 #include <cerrno>
+#include <cstring>
 
 #include "support/ctl_fixture.hpp"
 
@@ -71,6 +72,13 @@ TEST_F(Ctl, AnArenasNameIsReadIntoTheCallersText) {
     EXPECT_STREQ(text, "auto_1");
     EXPECT_EQ(control("arena.1.name", &pointer, &length, nullptr, 0), 0);
     EXPECT_STREQ(text, "pages");
+    // One buffer for both: the new name is taken before the old one is written.
+    std::strcpy(text, "both");
+    char* both = text;
+    length = sizeof both;
+    EXPECT_EQ(control("arena.1.name", &both, &length, &both, sizeof both), 0);
+    EXPECT_STREQ(text, fresh);
+    EXPECT_EQ(fake_core().names[1], "both");
     EXPECT_EQ(control("arena.4096.name", &pointer, &length, nullptr, 0), EINVAL);
     EXPECT_EQ(set<const char*>("arena.1.name", nullptr), EINVAL);
     length = 4;

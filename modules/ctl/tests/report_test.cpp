@@ -143,7 +143,11 @@ TEST_F(Report, TextShowsTotalsOptionsClassesAndArenas) {
     EXPECT_TRUE(has(text,
                     "Allocated: 5000000000, active: 28672, metadata: 0 (n_thp 0, edata 0, rtree 0), "
                     "resident: 0, mapped: 0, retained: 0, pinned: 0\n"));
-    EXPECT_TRUE(has(text, "opt.dirty_decay_ms: 10000\n"));
+    EXPECT_TRUE(has(text, "opt.dirty_decay_ms: 10000 (arenas.dirty_decay_ms: 10000)\n"));
+    EXPECT_TRUE(has(text, "opt.hpa_dirty_mult: \"0.25\"\n"));
+    EXPECT_TRUE(has(text, "Build-time option settings\n  config.cache_oblivious: false\n"));
+    EXPECT_TRUE(has(text, "  config.malloc_conf: \"\"\n"));
+    EXPECT_TRUE(has(text, "Background threads: 0, num_runs: 0, run_interval: 0 ns\n"));
     EXPECT_TRUE(has(text, "opt.narenas: 16\n"));
     EXPECT_TRUE(has(text, "opt.tcache: true\n"));
     EXPECT_TRUE(has(text, "Merged arenas stats:\n"));
@@ -151,6 +155,20 @@ TEST_F(Report, TextShowsTotalsOptionsClassesAndArenas) {
     EXPECT_TRUE(has(text, "arenas[1]:\nname: auto_1\nassigned threads: 12\n"));
     EXPECT_FALSE(has(text, "arenas[2]:"));
     EXPECT_TRUE(has(text, "bins:"));
+}
+
+TEST_F(Report, OptionsShowWhatTheyHaveBecome) {
+    fake_core().dirty_decay_ms = 77;
+    fake_core().muzzy_decay_ms = -1;
+    fake_core().background_thread = true;
+    fake_core().max_background_threads = 2;
+    const std::string text = print("");
+    for (const char* line : {"opt.dirty_decay_ms: 10000 (arenas.dirty_decay_ms: 77)\n",
+                             "opt.muzzy_decay_ms: 0 (arenas.muzzy_decay_ms: -1)\n",
+                             "opt.background_thread: false (background_thread: true)\n",
+                             "opt.max_background_threads: 4 (max_background_threads: 2)\n"}) {
+        EXPECT_TRUE(has(text, line)) << line;
+    }
 }
 
 TEST_F(Report, LettersLeavePartsOut) {
@@ -185,6 +203,14 @@ TEST_F(Report, OneArenaIsNotShownTwice) {
     EXPECT_TRUE(has(print("a"), "Merged"));
     EXPECT_FALSE(has(print("J"), "\"merged\""));
     EXPECT_TRUE(has(print("Ja"), "\"merged\""));
+}
+
+TEST_F(Report, ADestroyedArenaIsNotShownAsOne) {
+    fake_core().dead.insert(1);
+    EXPECT_FALSE(has(print(""), "arenas[1]"));
+    EXPECT_FALSE(has(print(""), "Merged"));
+    EXPECT_FALSE(has(print("J"), "\"1\":"));
+    EXPECT_FALSE(has(print("J"), "\"merged\""));
 }
 
 TEST_F(Report, TablesShowCountsAndLeaveGaps) {
@@ -240,6 +266,11 @@ TEST_F(Report, JsonHasJemallocsKeys) {
     EXPECT_EQ(at("/jemalloc/stats.arenas/merged/extents/198/pinned_bytes"), "0");
     EXPECT_EQ(at("/jemalloc/stats.arenas/merged/extents/199/pinned_bytes"), "absent");
     EXPECT_EQ(at("/jemalloc/stats.arenas/merged/hpa_shard/slabs/ndirty_huge"), "0");
+    EXPECT_EQ(at("/jemalloc/stats.arenas/0/hpa_shard/nonfull_slabs/63/ndirty_huge"), "0");
+    EXPECT_EQ(at("/jemalloc/stats.arenas/0/hpa_shard/nonfull_slabs/64/ndirty_huge"), "absent");
+    EXPECT_EQ(at("/jemalloc/stats.arenas/0/hpa_shard/extent_allocation_distribution/8/ps"), "0");
+    EXPECT_EQ(at("/jemalloc/opt/hpa_dirty_mult"), "0.25");
+    EXPECT_EQ(at("/jemalloc/config/malloc_conf"), "");
     EXPECT_EQ(at("/jemalloc/stats.arenas/0/name"), "auto_0");
     EXPECT_EQ(at("/jemalloc/stats.arenas/merged/name"), "absent");
     EXPECT_EQ(at("/jemalloc/arenas/lextent/0/size"), "40960");

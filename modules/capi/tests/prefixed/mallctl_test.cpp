@@ -145,6 +145,16 @@ TEST(Mallctl, TheBackgroundThreadStartsAndStops) {
     EXPECT_FALSE(get<bool>("background_thread"));
 }
 
+TEST(Mallctl, OneVariableMayBeForBothValues) {
+    for (const bool wanted : {true, false}) {
+        bool both = wanted;
+        size_t length = sizeof both;
+        ASSERT_EQ(granary_mallctl("background_thread", &both, &length, &both, sizeof both), 0);
+        EXPECT_EQ(both, !wanted) << "what it was";
+        EXPECT_EQ(get<bool>("background_thread"), wanted);
+    }
+}
+
 TEST(Mallctl, VersionsAgree) {
     EXPECT_EQ(std::string(get<const char*>("version")).find(GRANARY_VERSION "-"), 0U);
 }

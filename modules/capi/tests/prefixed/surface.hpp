@@ -153,6 +153,7 @@ inline constexpr Promise kSurface[] = {
     {"approximate_stats.active", Right::read, kSize},
     {"experimental.hooks.{prof_backtrace|prof_dump|prof_sample|prof_sample_free}", Right::absent},
     {"experimental.hooks.safety_check_abort", Right::write, kPointer},
+    {"experimental.hooks.thread_event", Right::write, kPointer + kU64 + 8},
     {"experimental.arenas.<arena>.pactivep", Right::read, kPointer},
     {"experimental.arenas_create_ext", Right::special},
     {"experimental.utilization.{query|batch_query}", Right::special},

@@ -31,6 +31,7 @@ struct ExplicitPart {
 
     const Maker maker;
     std::atomic<bool> alive{true};         ///< written under LockRank::arena_set
+    bool vacant = false;  ///< ended and emptied; guarded by LockRank::arena_set
     std::array<char, kNameSize> name{};  ///< guarded by LockRank::arena_set; empty: by default
     Mutex upkeep{LockRank::upkeep};      ///< held by reset, and by ticks and purges of such an arena
     Mutex huge_mutex{LockRank::huge_list};

@@ -135,30 +135,34 @@ Arena* ThreadSet::make_explicit_arena(uint64_t now_ns) noexcept {
     // Callers without a thread state are served by the first arena: it is an automatic one.
     if (automatic_count_ == 0 && make_arena_locked(Maker::granary, now_ns) == nullptr)
         return nullptr;
-    if (retired_count_ != 0) {
+    if (vacant_count_ != 0) {
         if (Arena* arena = revive_arena_locked(now_ns))
             return arena;
     }
     return make_arena_locked(Maker::program, now_ns);
 }
 
-/// An arena that ended, if no outbox has regions of it: its page entries are gone already, and its
+/// An arena that ended and was emptied, if no outbox has regions of it: its page entries are gone already, and its
 /// inbox holds only what is void.
 Arena* ThreadSet::revive_arena_locked(uint64_t now_ns) noexcept {
     for (uint32_t i = 0; i < arena_count(); ++i) {
         Arena* arena = arena_at(i);
         ExplicitPart& part = arena->explicit_part();
-        if (part.alive.load(std::memory_order_relaxed))
+        if (!part.vacant)
             continue;
         bool is_named = false;
         for (ThreadState& state : all_) is_named = is_named || state.has_regions_of(*arena);
         if (is_named)
             continue;
-        arena->drop_all();
+        {
+            ScopedLock upkeep(part.upkeep);
+            arena->drop_all();
+        }
         arena->pages().set_decay(dirty_decay_ms_, muzzy_decay_ms_, now_ns);
         part.name = {};
+        part.vacant = false;
         part.alive.store(true, std::memory_order_relaxed);
-        --retired_count_;
+        --vacant_count_;
         return arena;
     }
     return nullptr;
@@ -172,8 +176,13 @@ bool ThreadSet::retire_arena(Arena& arena) noexcept {
         return false;
     }
     alive.store(false, std::memory_order_relaxed);
-    ++retired_count_;
     return true;
+}
+
+void ThreadSet::vacate_arena(Arena& arena) noexcept {
+    ScopedLock lock(mutex_);
+    arena.explicit_part().vacant = true;
+    ++vacant_count_;
 }
 
 void ThreadSet::set_default_decay(int64_t dirty_ms, int64_t muzzy_ms) noexcept {

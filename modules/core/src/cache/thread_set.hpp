@@ -56,6 +56,8 @@ public:
     [[nodiscard]] Arena* make_explicit_arena(uint64_t now_ns) noexcept;
     /// An arena of the program's ends. False if threads are attached, or if it ended before.
     bool retire_arena(Arena& arena) noexcept;
+    /// A retired arena is empty: from now on its index may be used again.
+    void vacate_arena(Arena& arena) noexcept;
     /// Decay times that arenas made later start with.
     void set_default_decay(int64_t dirty_ms, int64_t muzzy_ms) noexcept;
 
@@ -103,7 +105,7 @@ private:
     base::IntrusiveList<ThreadState, &ThreadState::idle_link> idle_;  // newest first
     base::IntrusiveList<ThreadState, &ThreadState::idle_link> strays_;  // N4
     uint32_t automatic_count_ = 0;
-    uint32_t retired_count_ = 0;  // arenas that ended and whose index was not used again
+    uint32_t vacant_count_ = 0;  // arenas that ended and whose index was not used again
     int64_t dirty_decay_ms_ = 0;
     int64_t muzzy_decay_ms_ = 0;
 };

@@ -29,6 +29,8 @@
 
 namespace granary::core {
 
+struct EventWaits;
+
 /// Finds arenas by index; implemented by the ThreadSet's registry.
 [[nodiscard]] Arena* arena_at(uint32_t index) noexcept;
 
@@ -49,6 +51,7 @@ struct alignas(GRANARY_CACHE_LINE) ThreadState : detail::CacheView {
     Mode mode;
     std::atomic<uint8_t> transition{0};  ///< T3: class + 1, or kOutboxTransition
     uint8_t spare_count = 0;
+    bool counted = false;        ///< its counters were asked for: it stays out of the cached mode
     bool idle = false;           ///< guarded by the ThreadSet's lock
     uint32_t pending_bytes = 0;  ///< in the outbox (T2)
     Magazine* spare = nullptr;   ///< stack of empty magazines
@@ -60,6 +63,7 @@ struct alignas(GRANARY_CACHE_LINE) ThreadState : detail::CacheView {
     int64_t peak = 0;          ///< most of allocated - deallocated since then
     uint64_t uncached = 0;     ///< bit per class whose regions go to and from the arena one by one
     size_t cache_max = kSmallMax;  ///< largest class that is cached, bytes
+    EventWaits* events = nullptr;  ///< of thread_events.cpp; stays with the state
     base::ListLink all_link;
     base::ListLink idle_link;
 

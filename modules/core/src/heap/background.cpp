@@ -34,7 +34,8 @@ constexpr uint32_t kArenasPerThread = 8;
 constinit Mutex g_mutex{LockRank::background};
 constinit std::atomic<bool> g_wanted{false};
 constinit std::atomic<uint32_t> g_running{0};
-constinit std::atomic<uint32_t> g_most{0};     // 0: as the options say
+constexpr uint32_t kAsTheOptionsSay = ~uint32_t{0};
+constinit std::atomic<uint32_t> g_most{kAsTheOptionsSay};
 constinit std::atomic<uint32_t> g_stop{0};     // futex word: 1 asks the threads to end
 constinit std::atomic<bool> g_decided{false};  // the option was applied or overridden
 constinit std::atomic<bool> g_ended{false};    // with the process, for good
@@ -124,7 +125,7 @@ bool set_background_thread(bool enabled) noexcept {
     g_decided.store(true, std::memory_order_relaxed);
     g_wanted.store(enabled, std::memory_order_relaxed);
     if (enabled)
-        return start_locked(std::max<uint32_t>(worthwhile(), 1));
+        return start_locked(std::min(std::max<uint32_t>(worthwhile(), 1), max_background_threads()));
     stop_locked();
     return true;
 }
@@ -136,11 +137,11 @@ bool background_thread_enabled() noexcept {
 
 uint32_t max_background_threads() noexcept {
     const uint32_t most = g_most.load(std::memory_order_relaxed);
-    return most != 0 ? most : g_heap.options.background_threads;
+    return most != kAsTheOptionsSay ? most : g_heap.options.background_threads;
 }
 
 bool set_max_background_threads(uint32_t most) noexcept {
-    if (most == 0 || most > g_heap.options.background_threads)
+    if (most > g_heap.options.background_threads)
         return false;
     ScopedLock lock(g_mutex);
     g_most.store(most, std::memory_order_relaxed);

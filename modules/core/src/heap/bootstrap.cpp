@@ -19,6 +19,7 @@
 #include "granary/core/lifecycle.hpp"
 #include "heap/heap_state.hpp"
 #include "heap/probe.hpp"
+#include "heap/thread_events.hpp"
 
 namespace granary::core {
 
@@ -130,7 +131,9 @@ ThreadState& current_thread() noexcept {
     ThreadState* state = g_heap.threads.attach(os::coarse_now_ns());
     if (state == nullptr)
         return g_direct_thread;  // tried again at the next call
-    state->mode = ordinary_mode();
+    state->counted = false;
+    state->mode = ordinary_mode(*state);
+    restart_thread_events(*state);
     if (g_heap.options.thread_cache_max < kSmallMax)
         limit_thread_cache(*state, g_heap.options.thread_cache_max);
     t_thread = state;

@@ -72,6 +72,7 @@ ThreadState* counting_thread() noexcept {
     ThreadState& state = current_thread();
     if (state.arena == nullptr)
         return nullptr;
+    state.counted = true;
     if (state.mode == ThreadState::Mode::cached) {
         state.mode = ThreadState::Mode::counting;
         aim_fast_path(state);

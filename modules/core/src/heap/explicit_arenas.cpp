@@ -36,6 +36,7 @@ unsigned create_arena(ExtentHooks* hooks) noexcept {
         return kNoIndex;
     if (hooks != nullptr && attach_hooks(*arena, *hooks) == nullptr) {
         g_heap.threads.retire_arena(*arena);
+        g_heap.threads.vacate_arena(*arena);
         return kNoIndex;
     }
     return arena->index();
@@ -89,6 +90,7 @@ bool destroy_arena(unsigned index) noexcept {
     flush_caches();
     drop_everything(*arena);
     surrender_to_hooks(*arena);
+    g_heap.threads.vacate_arena(*arena);
     return true;
 }
 

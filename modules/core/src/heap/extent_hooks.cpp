@@ -44,9 +44,6 @@ ExtentHooks* hooks_of(HookedArena& arena) noexcept {
     return arena.hooks.load(std::memory_order_acquire);
 }
 
-/// Low bits of an address that alloc returned; a hint that the memory cannot be purged.
-constexpr uintptr_t kAddressFlags = 0xff;
-
 void* call_alloc(void* self, size_t size, size_t alignment, bool* zeroed,
                  bool* committed) noexcept {
     const HookCall call;
@@ -56,9 +53,7 @@ void* call_alloc(void* self, size_t size, size_t alignment, bool* zeroed,
     *committed = true;
     if (!call)
         return nullptr;
-    void* memory =
-        hooks->alloc(hooks, nullptr, size, alignment, zeroed, committed, arena.index);
-    return base::pointer_at(base::address_of(memory) & ~kAddressFlags);
+    return hooks->alloc(hooks, nullptr, size, alignment, zeroed, committed, arena.index);
 }
 
 bool call_dalloc(void* self, void* address, size_t size, bool committed) noexcept {

@@ -17,6 +17,7 @@
 #include "heap/lookup.hpp"
 #include "heap/probe.hpp"
 #include "heap/requests.hpp"
+#include "heap/thread_events.hpp"
 #include "meta/page_map.hpp"
 
 namespace granary::core {
@@ -186,6 +187,8 @@ void tick(ThreadState& state) noexcept {
     if (GRANARY_LIKELY(now < state.next_tick_ns))
         return;
     state.next_tick_ns = now + kTickPeriod;
+    if (GRANARY_UNLIKELY(has_thread_events()))
+        static_cast<void>(counting_thread());
     state.arena->tick(now);
     state.age_large(now);
     // One more by turns: an owner that sleeps must not keep what others freed for it.

@@ -45,7 +45,7 @@ inline void raise_peak(ThreadState& state) noexcept {
     if (net > state.peak)
         state.peak = net;
 }
-/// The calling thread's state, from now on in the counting mode; nullptr if it cannot be attached.
+/// The calling thread's state, from now on never in the cached mode; nullptr if it cannot be attached.
 [[nodiscard]] ThreadState* counting_thread() noexcept;
 /// Regions above `bytes` go to and from the arena one by one from now on.
 void limit_thread_cache(ThreadState& state, size_t bytes) noexcept;

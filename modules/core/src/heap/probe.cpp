@@ -10,6 +10,7 @@
 #include <granary/os/io.hpp>
 
 #include "heap/probe.hpp"
+#include "heap/thread_events.hpp"
 #include "heap/warning.hpp"
 
 namespace granary::core {
@@ -60,10 +61,15 @@ bool is_probing(const HeapOptions& options) noexcept {
            options.report_interval >= 0;
 }
 
-ThreadState::Mode ordinary_mode() noexcept {
+ThreadState::Mode caching_mode(const ThreadState& state) noexcept {
+    const bool counts = state.counted || is_probing(g_heap.options) || has_thread_events();
+    return counts ? ThreadState::Mode::counting : ThreadState::Mode::cached;
+}
+
+ThreadState::Mode ordinary_mode(const ThreadState& state) noexcept {
     if (!g_heap.options.thread_cache)
         return ThreadState::Mode::direct;
-    return is_probing(g_heap.options) ? ThreadState::Mode::counting : ThreadState::Mode::cached;
+    return caching_mode(state);
 }
 
 void probe_allocated(ThreadState& state, void* region, size_t usable, bool zeroed) noexcept {
@@ -74,11 +80,13 @@ void probe_allocated(ThreadState& state, void* region, size_t usable, bool zeroe
     if (!zeroed)
         fill_allocated(region, usable);
     note_for_report(usable);
+    note_thread_event(state, true, usable);
 }
 
 void probe_freed(ThreadState& state, void* region, size_t usable) noexcept {
     if (state.arena != nullptr)
         add(state.deallocated, usable);
+    note_thread_event(state, false, usable);
     if (g_heap.options.junk_freed)
         std::memset(region, kJunkFreed, usable);
 }
@@ -92,6 +100,8 @@ void probe_resized(ThreadState& state, void* region, size_t before, size_t after
     if (after > before)
         fill_allocated(static_cast<std::byte*>(region) + before, after - before);
     note_for_report(after);
+    note_thread_event(state, true, after);
+    note_thread_event(state, false, before);
 }
 
 ZeroRealloc note_zero_realloc() noexcept {

@@ -3,8 +3,9 @@
 // probe.hpp — the extra work of threads whose fast path is aimed at the empty cache.
 //
 // Role        Called by the slow paths for every thread that is not in the cached mode: exact gross
-//             counters, junk, zeros, the report interval.
-// Invariants  Q1  where one of the options asks for probing, no thread is in the cached mode.
+//             counters, junk, zeros, the report interval, the program's thread events.
+// Invariants  Q1  where one of the options asks for probing, no thread is in the cached mode; once
+//                 there are thread events, none after its next look at the clock.
 #pragma once
 
 #include <cstddef>
@@ -16,8 +17,10 @@ namespace granary::core {
 /// True if the options ask for probing.
 [[nodiscard]] bool is_probing(const HeapOptions& options) noexcept;
 
-/// The mode that an attached thread works in by the options (Q1).
-[[nodiscard]] ThreadState::Mode ordinary_mode() noexcept;
+/// The mode of a thread that uses its cache (Q1).
+[[nodiscard]] ThreadState::Mode caching_mode(const ThreadState& state) noexcept;
+/// The mode that a thread begins in by the options (Q1).
+[[nodiscard]] ThreadState::Mode ordinary_mode(const ThreadState& state) noexcept;
 
 /// A region was allocated. @param zeroed it must read zero: nothing is filled.
 void probe_allocated(ThreadState& state, void* region, size_t usable, bool zeroed) noexcept;

@@ -57,9 +57,7 @@ bool set_thread_cache_enabled(bool enabled) noexcept {
     if (enabled == (state->mode != ThreadState::Mode::direct))
         return true;
     state->flush();
-    state->mode = !enabled                     ? ThreadState::Mode::direct
-                  : is_probing(g_heap.options) ? ThreadState::Mode::counting
-                                               : ThreadState::Mode::cached;
+    state->mode = enabled ? caching_mode(*state) : ThreadState::Mode::direct;
     aim_fast_path(*state);
     return true;
 }

@@ -21,7 +21,7 @@ struct ExtentOps {
 
     /// @param alignment a power of two; @param zeroed receives whether every byte reads zero;
     /// @param committed receives whether the pages may be touched.
-    /// @return nullptr: no memory.
+    /// @return the address, and in its low bits flags of extent_hooks.hpp; nullptr: no memory.
     void* (*alloc)(void* self, size_t size, size_t alignment, bool* zeroed,
                    bool* committed) noexcept;
     bool (*dalloc)(void* self, void* address, size_t size, bool committed) noexcept;

@@ -8,6 +8,7 @@
 #include <granary/base/bits.hpp>
 #include <granary/base/panic.hpp>
 
+#include "granary/core/extent_hooks.hpp"
 #include "page/hooked_flags.hpp"
 
 namespace granary::core {
@@ -138,7 +139,10 @@ bool HookedPages::take_fresh(size_t chunks, size_t alignment, ChunkRange& out) n
         ops_.alloc(ops_.self, piece.bytes(), alignment, &piece.zeroed, &piece.committed);
     if (memory == nullptr)
         return false;
-    piece.base = base::address_of(memory);
+    piece.base = base::address_of(memory) & ~kAllocFlagMask;
+    if ((base::address_of(memory) & kAllocFlagPinned) != 0)
+        pinned_.store(true, std::memory_order_relaxed);  // Y5
+    memory = base::pointer_at(piece.base);
     const bool ready = is_usable(piece.base, piece.bytes(), alignment) &&
                        (piece.committed || ops_.commit(ops_.self, memory, piece.bytes()));
     if (!ready) {

@@ -10,6 +10,7 @@
 //             Y2  a chunk in the page allocator's hands, and a huge block, is one whole extent.
 //             Y3  a piece whose split was refused is handed out whole or not at all.
 //             Y4  retained pieces may be uncommitted; they are committed before they are handed out.
+//             Y5  once the hooks gave pinned memory, they are asked to purge nothing of this arena's.
 // Locking     mutex_, LockRank::chunk_source; a piece is taken out of the books before any hook
 //             is called for it, and no lock is held then.
 // Cost        linear in the number of free pieces; a hook's time besides.
@@ -85,6 +86,7 @@ private:
     void link_locked(const Piece& piece) noexcept;
 
     Mutex mutex_{LockRank::chunk_source};
+    std::atomic<bool> pinned_{false};  // Y5
     const ExtentOps& ops_;  // const after init
     os::PageOps page_ops_;  // const after init
     MetadataHeap& metadata_;

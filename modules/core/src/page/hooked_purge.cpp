@@ -5,6 +5,7 @@
 //   dirty ──purge_lazy──▸ muzzy        one after the other, whoever does not refuse:
 //     └───────┴──▸ dalloc: gone  ▸ decommit: retained  ▸ purge_forced: retained, zero
 //                  ▸ none: retained all the same, so that nobody is asked again and again
+//   Of pinned memory nobody is asked at all (Y5).
 #include <algorithm>
 
 #include <granary/base/bits.hpp>
@@ -63,8 +64,9 @@ size_t HookedPages::purge_to(PageState from, size_t keep_chunks, bool lazily) no
         ++counters.calls;
         counters.pages += piece.bytes() >> kPageShift;
         lock.release();
-        if (lazily && ops_.purge_lazy(ops_.self, base::pointer_at(piece.base), piece.bytes(), 0,
-                                      piece.bytes())) {
+        if (lazily && !pinned_.load(std::memory_order_relaxed) &&
+            ops_.purge_lazy(ops_.self, base::pointer_at(piece.base), piece.bytes(), 0,
+                            piece.bytes())) {
             piece.state = PageState::muzzy;
             insert(piece);
         } else {
@@ -78,6 +80,11 @@ size_t HookedPages::purge_to(PageState from, size_t keep_chunks, bool lazily) no
 /// Gives the memory of a piece back as far as the hooks let it.
 void HookedPages::dispose(Piece piece) noexcept {
     void* const address = base::pointer_at(piece.base);
+    if (pinned_.load(std::memory_order_relaxed)) {
+        piece.state = PageState::retained;
+        piece.zeroed = false;
+        return insert(piece);
+    }
     if (ops_.dalloc(ops_.self, address, piece.bytes(), piece.committed))
         return;
     piece.state = PageState::retained;
@@ -103,6 +110,8 @@ void HookedPages::surrender() noexcept {
 }
 
 bool HookedPages::purge_part(void* address, size_t size, bool lazily) noexcept {
+    if (pinned_.load(std::memory_order_relaxed))
+        return false;
     // A chunk in the page allocator's hands is an extent (Y2).
     const uintptr_t at = base::address_of(address);
     const uintptr_t chunk = base::align_down(at, kChunkSize);

@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 #include <granary/base/prng.hpp>
 
+#include "granary/core/background.hpp"
 #include "support/heap_fixture.hpp"
 #include "support/seed.hpp"
 #include "support/startup_options.hpp"
@@ -354,6 +355,23 @@ TEST_F(Purge, TheBackgroundThreadStartsAndStopsOnRequest) {
         ASSERT_TRUE(set_background_thread(false));
         EXPECT_FALSE(background_thread_enabled());
     }
+}
+
+TEST_F(Purge, NoBackgroundThreadRunsWhileNoneIsAllowed) {
+    const uint32_t most = max_background_threads();
+    ASSERT_TRUE(set_background_thread(true));
+    EXPECT_GT(background_snapshot().threads, 0U);
+    ASSERT_TRUE(set_max_background_threads(0));
+    EXPECT_EQ(max_background_threads(), 0U);
+    EXPECT_EQ(background_snapshot().threads, 0U);
+    ASSERT_TRUE(set_background_thread(false));
+    ASSERT_TRUE(set_background_thread(true)) << "no error: it is wanted, for later";
+    EXPECT_EQ(background_snapshot().threads, 0U);
+    EXPECT_FALSE(set_max_background_threads(most + 1));
+    ASSERT_TRUE(set_max_background_threads(most));
+    ASSERT_TRUE(set_background_thread(true));
+    EXPECT_GT(background_snapshot().threads, 0U);
+    ASSERT_TRUE(set_background_thread(false));
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 
 #include <gtest/gtest.h>
 
+#include "granary/core/extended.hpp"
 #include "support/heap_fixture.hpp"
 
 namespace granary::core {
@@ -183,6 +184,34 @@ TEST_F(ExplicitArenas, CanBeSharedByThreads) {
                 }
             }
             for (void* r : regions) deallocate(r);
+        });
+    }
+    for (std::thread& thread : threads) thread.join();
+}
+
+TEST_F(ExplicitArenas, AreMadeAndEndedByThreadsAtOnce) {
+    // An arena that is being emptied is not given to whoever asks for one meanwhile.
+    std::vector<std::thread> threads;
+    for (unsigned t = 0; t < 3; ++t) {
+        threads.emplace_back([t] {
+            for (unsigned i = 0; i < 2000; ++i) {
+                const unsigned arena = create_arena();
+                ASSERT_NE(arena, kNoIndex);
+                const Request request{.arena = arena, .cache = kNoCache};
+                std::vector<void*> regions;
+                for (unsigned k = 0; k < 60; ++k) {
+                    const size_t size = k % 16 == 15 ? 300'000 : (i * 31 + k * 97) % 4000 + 1;
+                    regions.push_back(allocate_with(size, request));
+                    ASSERT_NE(regions.back(), nullptr);
+                    ASSERT_EQ(arena_of_pointer(regions.back()), arena);
+                    *static_cast<unsigned*>(regions.back()) = t;
+                }
+                for (unsigned k = 0; k < 30; ++k) {
+                    ASSERT_EQ(*static_cast<unsigned*>(regions[k]), t);
+                    deallocate_with(regions[k], kNoCache);
+                }
+                ASSERT_TRUE(destroy_arena(arena));
+            }
         });
     }
     for (std::thread& thread : threads) thread.join();

@@ -226,6 +226,24 @@ TEST_F(Hooks, MayPromiseNothingAboutFreshMemory) {
     check_invariants();
 }
 
+TEST_F(Hooks, AreNotAskedToPurgePinnedMemory) {
+    hooks_.set_address_flags(kAllocFlagPinned | 0x40);  // what later versions may say is ignored
+    make_arena();
+    ASSERT_TRUE(set_arena_muzzy_decay_ms(arena_, 10'000));
+    ASSERT_TRUE(set_arena_dirty_decay_ms(arena_, 0));
+    churn(tests::test_seed(27), 2500);
+    free_all();
+    purge_arena(arena_);
+    const size_t kept = hooks_.extents();
+    EXPECT_GT(kept, 0U);
+    for (const HookKind kind : {HookKind::dalloc, HookKind::decommit, HookKind::purge_lazy,
+                                HookKind::purge_forced}) {
+        EXPECT_EQ(hooks_.calls(kind), 0U) << tests::name_of(kind);
+    }
+    churn(tests::test_seed(28), 500);  // with what was kept
+    check_invariants();
+}
+
 TEST_F(Hooks, ThatHaveNoMemoryAreOutOfMemory) {
     make_arena();
     hooks_.refuse(HookKind::alloc);

@@ -79,6 +79,11 @@ void CountingHooks::set_alloc(bool zeroed, bool committed) {
     committed_ = committed;
 }
 
+void CountingHooks::set_address_flags(uintptr_t flags) {
+    const std::lock_guard lock(mutex_);
+    address_flags_ = flags;
+}
+
 void CountingHooks::set_reentrant(bool reentrant) {
     const std::lock_guard lock(mutex_);
     reentrant_ = reentrant;
@@ -163,7 +168,7 @@ void* CountingHooks::alloc(size_t size, size_t alignment, bool* zero, bool* comm
     books_[start] = {size, committed_};
     *zero = zeroed_;
     *commit = committed_;
-    return memory;
+    return base::pointer_at(start | address_flags_);
 }
 
 void CountingHooks::erase_locked(void* address, size_t size, bool committed, const char* call) {

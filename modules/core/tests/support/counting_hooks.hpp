@@ -47,6 +47,8 @@ public:
     void allow(HookKind kind);
     /// Fresh extents come without a promise, dirty or uncommitted.
     void set_alloc(bool zeroed, bool committed);
+    /// From now on alloc returns addresses with these low bits.
+    void set_address_flags(uintptr_t flags);
     /// A hook allocates from granary itself each time it runs.
     void set_reentrant(bool reentrant);
 
@@ -85,6 +87,7 @@ private:
     std::array<size_t, kHookKinds> good_{};  ///< calls before refusals begin
     bool zeroed_ = true;
     bool committed_ = true;
+    uintptr_t address_flags_ = 0;
     bool reentrant_ = false;
 };
 

@@ -83,7 +83,7 @@ bool set_background_thread(bool enabled) noexcept {
 bool background_thread_enabled() noexcept { return fake_core().background_thread; }
 uint32_t max_background_threads() noexcept { return fake_core().max_background_threads; }
 bool set_max_background_threads(uint32_t most) noexcept {
-    if (most == 0 || most > 4)
+    if (most > 4)
         return false;
     fake_core().max_background_threads = most;
     return true;
@@ -126,6 +126,10 @@ bool idle_thread() noexcept {
     return true;
 }
 void set_misuse_hook(MisuseHook hook) noexcept { fake_core().misuse_hook = hook; }
+bool add_thread_event(const ThreadEvent& event) noexcept {
+    fake_core().events.push_back(event);
+    return event.interval != 0;
+}
 
 bool arena_exists(unsigned index) noexcept {
     return index < fake_core().arenas.size() && fake_core().dead.count(index) == 0;

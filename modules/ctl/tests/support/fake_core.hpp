@@ -11,6 +11,7 @@
 
 #include <granary/core/control.hpp>
 #include <granary/core/extent_hooks.hpp>
+#include <granary/core/probe.hpp>
 #include <granary/core/snapshot.hpp>
 
 namespace granary::ctl::tests {
@@ -33,6 +34,7 @@ struct FakeCore {
     size_t cache_max = core::kSmallMax;
     std::set<unsigned> uncached;
     core::MisuseHook misuse_hook = nullptr;
+    std::vector<core::ThreadEvent> events;
     bool has_metadata = true;
     std::set<unsigned> dead;
     std::map<unsigned, std::string> names;

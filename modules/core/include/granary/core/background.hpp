@@ -15,7 +15,7 @@ inline constexpr uint32_t kMostBackgroundThreads = 32;
 
 /// Most purging threads; there are fewer while there are few arenas.
 [[nodiscard]] uint32_t max_background_threads() noexcept;
-/// @return false if `most` is 0 or above what the options allowed at start.
+/// 0: none at all. @return false if `most` is above what the options allowed at start.
 bool set_max_background_threads(uint32_t most) noexcept;
 
 /// Ends the purging threads for good, with the process.

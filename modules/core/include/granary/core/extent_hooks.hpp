@@ -10,8 +10,15 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 namespace granary::core {
+
+/// What `alloc` may say in the low bits of the address that it returns.
+inline constexpr uintptr_t kAllocFlagMask = 0xff;
+/// The memory cannot be given back in parts: none of the other hooks is asked to purge, decommit or
+/// take back what this arena has, until the arena is destroyed.
+inline constexpr uintptr_t kAllocFlagPinned = 0x1;
 
 struct ExtentHooks {
     void* (*alloc)(ExtentHooks* hooks, void* new_address, size_t size, size_t alignment,

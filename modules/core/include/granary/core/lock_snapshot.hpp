@@ -16,6 +16,10 @@ struct LockSnapshot {
     uint64_t longest_wait_ns = 0;
     uint32_t most_waiting = 0;    ///< threads asleep at once
 
+    /// Acquisitions right after another thread's, as far as the lock was fought for: who gets it
+    /// without waiting is not asked who he is.
+    [[nodiscard]] constexpr uint64_t owner_switches() const noexcept { return waited + spun; }
+
     void add(const LockSnapshot& other) noexcept {
         acquired += other.acquired;
         waited += other.waited;

@@ -63,6 +63,8 @@ struct HeapOptions {
     bool abort_on_warning = false;
     /// Lets the embedder refuse to start (`abort_conf` after a bad option).
     bool valid = true;
+
+    friend bool operator==(const HeapOptions&, const HeapOptions&) noexcept = default;
 };
 
 }  // namespace granary::core

@@ -25,4 +25,22 @@ inline constexpr uint8_t kJunkFreed = 0x5a;
 /// allocated, without any lock. One of the upward edges (ARCHITECTURE.md).
 void set_report_hook(void (*hook)() noexcept) noexcept;
 
+/// What a program may ask to be told of: how much its threads allocate and deallocate.
+struct ThreadEvent {
+    /// Called by the thread itself, without any lock, with its totals: usable bytes since its
+    /// counters run. It may allocate and free.
+    void (*callback)(bool is_allocation, uint64_t allocated, uint64_t deallocated);
+    uint64_t interval;      ///< bytes between two calls; allocation and deallocation count apart
+    bool allocations_only;  ///< deallocation is not told
+
+    friend bool operator==(const ThreadEvent&, const ThreadEvent&) noexcept = default;
+};
+inline constexpr size_t kMostThreadEvents = 4;
+
+/// From now on the callback is called, in all threads, for the life of the process. Threads that
+/// run already are counted from their next look at the clock on, the calling one at once. Asking
+/// for the same event again changes nothing.
+/// @return false: no callback, no interval, or kMostThreadEvents are registered.
+bool add_thread_event(const ThreadEvent& event) noexcept;
+
 }  // namespace granary::core

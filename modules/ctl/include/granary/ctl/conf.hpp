@@ -34,7 +34,7 @@ public:
     }
     /// Options with a list of words: the chosen one.
     [[nodiscard]] const char* word(size_t option) const noexcept {
-        return kOptions[option].words[values_[option]];
+        return kOptions[option].choice(values_[option]);
     }
     /// Options whose value is text.
     [[nodiscard]] const char* text(size_t option) const noexcept {

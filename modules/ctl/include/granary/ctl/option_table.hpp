@@ -4,6 +4,7 @@
 //
 // Role        The one list. The parser, the opt.* nodes and docs/options.md come from it. A new
 //             option is one row; one that works is read in settings.cpp or by whoever acts on it.
+//             Written as text and pointers, and packed at compile time (packed_text.hpp).
 // Invariants  O3  names are unique; a preset lies within its bounds (static_assert below).
 // Source      jemalloc 5.3.1's manual and option reader: names, types, bounds.
 #pragma once
@@ -11,6 +12,7 @@
 #include <climits>
 
 #include <granary/ctl/options.hpp>
+#include <granary/ctl/packed_text.hpp>
 
 namespace granary::ctl {
 
@@ -33,8 +35,8 @@ inline constexpr const char* kDss[] = {"disabled", "primary", "secondary"};
 inline constexpr const char* kHugify[] = {"lazy", "auto", "none", "eager"};
 inline constexpr const char* kTimeResolution[] = {"default", "high"};
 
-consteval OptionInfo flag(std::string_view name, Effect effect, bool preset, std::string_view doc) {
-    return {.name = name, .effect = effect, .preset = preset ? 1U : 0U, .doc = doc};
+consteval OptionEntry flag(std::string_view name, Effect effect, bool preset, std::string_view doc) {
+    return {.name = name, .shape = {.effect = effect, .preset = preset ? 1U : 0U}, .doc = doc};
 }
 
 struct Bounds {
@@ -43,38 +45,41 @@ struct Bounds {
     bool clips = false;
 };
 
-consteval OptionInfo number(std::string_view name, OptionKind kind, Effect effect, uint64_t preset,
-                            Bounds bounds, std::string_view doc) {
+consteval OptionEntry number(std::string_view name, OptionKind kind, Effect effect, uint64_t preset,
+                             Bounds bounds, std::string_view doc) {
     return {.name = name,
-            .kind = kind,
-            .effect = effect,
-            .preset = preset,
-            .least = bounds.least,
-            .most = bounds.most,
-            .clips = bounds.clips,
+            .shape = {.kind = kind,
+                      .effect = effect,
+                      .clips = bounds.clips,
+                      .preset = preset,
+                      .least = bounds.least,
+                      .most = bounds.most},
             .doc = doc};
 }
 
-consteval OptionInfo words(std::string_view name, Effect effect, std::span<const char* const> list,
-                           std::string_view doc) {
-    return {.name = name, .kind = OptionKind::word, .effect = effect, .words = list, .doc = doc};
+consteval OptionEntry words(std::string_view name, Effect effect, std::span<const char* const> list,
+                            std::string_view doc) {
+    return {.name = name,
+            .shape = {.kind = OptionKind::word, .effect = effect},
+            .words = list,
+            .doc = doc};
 }
 
-consteval OptionInfo text(std::string_view name, OptionKind kind, Effect effect,
-                          std::string_view doc) {
-    return {.name = name, .kind = kind, .effect = effect, .doc = doc};
+consteval OptionEntry text(std::string_view name, OptionKind kind, Effect effect,
+                           std::string_view doc) {
+    return {.name = name, .shape = {.kind = kind, .effect = effect}, .doc = doc};
 }
 
 /// Adds a word that stands for a number.
-consteval OptionInfo with_word(OptionInfo row, std::string_view word, uint64_t value) {
+consteval OptionEntry with_word(OptionEntry row, std::string_view word, uint64_t value) {
     row.word = word;
-    row.word_value = value;
+    row.shape.word_value = value;
     return row;
 }
 
 /// Takes the opt.<name> away: jemalloc has none either.
-consteval OptionInfo nodeless(OptionInfo row) {
-    row.has_node = false;
+consteval OptionEntry nodeless(OptionEntry row) {
+    row.shape.has_node = false;
     return row;
 }
 
@@ -90,12 +95,9 @@ inline constexpr std::string_view kMagazines = "caches are magazines, sized by u
 inline constexpr std::string_view kHpa = "of jemalloc's huge-page allocator";
 inline constexpr std::string_view kProf = "of the heap profiler";
 
-}  // namespace option_rows
-
 // clang-format off
-inline constexpr std::array kOptions = [] {
-    using namespace option_rows;
-    return std::to_array<OptionInfo>({
+inline constexpr std::array kEntries = [] {
+    return std::to_array<OptionEntry>({
     // Errors and messages
     flag("abort", works, false, "warnings at run time end the program"),
     flag("abort_conf", works, false, "abort at start if any option text was wrong"),
@@ -211,12 +213,85 @@ inline constexpr std::array kOptions = [] {
 }();
 // clang-format on
 
+consteval size_t text_room() {
+    size_t room = 0;
+    for (const OptionEntry& entry : kEntries) {
+        room += room_for(entry.name) + room_for(entry.doc) + room_for(entry.word);
+        for (const char* word : entry.words) room += room_for(word);
+    }
+    return room;
+}
+
+inline constexpr size_t kMostWords = 4;
+
+/// An option's texts by place.
+struct OptionTexts {
+    TextPlace name;
+    TextPlace doc;
+    TextPlace word;
+    std::array<TextPlace, kMostWords> words{};
+    size_t word_count = 0;
+};
+
+struct PackedOptions {
+    PackedText<text_room()> block;
+    std::array<OptionTexts, kEntries.size()> texts{};
+};
+
+consteval PackedOptions pack() {
+    PackedOptions packed;
+    for (size_t i = 0; i < kEntries.size(); ++i) {
+        const OptionEntry& entry = kEntries[i];
+        OptionTexts& texts = packed.texts[i];
+        texts.name = packed.block.add(entry.name);
+        texts.doc = packed.block.add(entry.doc);
+        texts.word = packed.block.add(entry.word);
+        for (const char* word : entry.words)
+            texts.words[texts.word_count++] = packed.block.add(word);
+    }
+    return packed;
+}
+
+inline constexpr auto kBlock = pack().block;
+
+}  // namespace option_rows
+
+/// One row of the option table.
+struct OptionInfo : OptionShape {
+    option_rows::OptionTexts texts;
+
+    [[nodiscard]] constexpr std::string_view name() const noexcept {
+        return option_rows::kBlock.text(texts.name);
+    }
+    [[nodiscard]] constexpr std::string_view doc() const noexcept {
+        return option_rows::kBlock.text(texts.doc);
+    }
+    /// A word that stands for a number; empty if there is none.
+    [[nodiscard]] constexpr std::string_view word() const noexcept {
+        return option_rows::kBlock.text(texts.word);
+    }
+    /// How many words there are to choose from.
+    [[nodiscard]] constexpr size_t choices() const noexcept { return texts.word_count; }
+    /// One of them, zero-terminated.
+    [[nodiscard]] constexpr const char* choice(size_t index) const noexcept {
+        return option_rows::kBlock.text(texts.words[index]).data();
+    }
+};
+
+inline constexpr auto kOptions = [] {
+    std::array<OptionInfo, option_rows::kEntries.size()> rows{};
+    const auto texts = option_rows::pack().texts;
+    for (size_t i = 0; i < rows.size(); ++i)
+        rows[i] = {option_rows::kEntries[i].shape, texts[i]};
+    return rows;
+}();
+
 void no_such_option();  // not constexpr: reaching it is an error at compile time
 
 /// The row of an option; an unknown name does not compile.
 [[nodiscard]] consteval size_t row(std::string_view name) {
     for (size_t i = 0; i < kOptions.size(); ++i) {
-        if (kOptions[i].name == name)
+        if (option_rows::kEntries[i].name == name)
             return i;
     }
     no_such_option();
@@ -224,7 +299,7 @@ void no_such_option();  // not constexpr: reaching it is an error at compile tim
 }
 
 /// Whether a number lies within a row's bounds; `value` is signed where the row is.
-[[nodiscard]] constexpr bool is_within(const OptionInfo& option, uint64_t value) noexcept {
+[[nodiscard]] constexpr bool is_within(const OptionShape& option, uint64_t value) noexcept {
     if (option.is_signed()) {
         const auto number = static_cast<int64_t>(value);
         return number >= option.least &&
@@ -236,17 +311,18 @@ void no_such_option();  // not constexpr: reaching it is an error at compile tim
 namespace option_rows {
 
 consteval bool is_sound() {
-    for (size_t i = 0; i < kOptions.size(); ++i) {
+    for (size_t i = 0; i < kEntries.size(); ++i) {
+        const OptionEntry& entry = kEntries[i];
         const OptionInfo& option = kOptions[i];
         for (size_t other = 0; other < i; ++other) {
-            if (kOptions[other].name == option.name)
+            if (kEntries[other].name == entry.name)
                 return false;
         }
-        const bool special = !option.word.empty() && option.preset == option.word_value;
+        const bool special = !entry.word.empty() && option.preset == option.word_value;
         const bool bounded = option.is_number() || option.kind == OptionKind::fixed;
         if (bounded && !special && !is_within(option, option.preset))
             return false;
-        if (option.doc.empty() || (option.kind == OptionKind::word) == option.words.empty())
+        if (entry.doc.empty() || (option.kind == OptionKind::word) == entry.words.empty())
             return false;
     }
     return true;

@@ -36,20 +36,16 @@ enum class Effect : uint8_t {
     absent,     ///< nothing: it belongs to a feature that this build does not have
 };
 
-/// One row of the option table.
-struct OptionInfo {
-    std::string_view name;
+/// What the table's author and its readers both see of an option.
+struct OptionShape {
     OptionKind kind = OptionKind::boolean;
     Effect effect = Effect::works;
+    bool clips = false;      ///< numbers out of bounds are taken for the bound
+    bool has_node = true;    ///< there is an opt.<name>
     uint64_t preset = 0;     ///< the value of a program that says nothing; a word's place in its list
     int64_t least = 0;       ///< numbers only
     uint64_t most = 1;       ///< numbers only
-    bool clips = false;      ///< numbers out of bounds are taken for the bound
-    std::string_view word = {};   ///< a word that stands for a number
-    uint64_t word_value = 0;
-    std::span<const char* const> words = {};
-    bool has_node = true;    ///< there is an opt.<name>
-    std::string_view doc = {};
+    uint64_t word_value = 0;  ///< of the word that stands for a number
 
     [[nodiscard]] constexpr bool is_number() const noexcept {
         return kind >= OptionKind::uint && kind <= OptionKind::u64;
@@ -60,6 +56,15 @@ struct OptionInfo {
     [[nodiscard]] constexpr bool is_text() const noexcept {
         return kind == OptionKind::letters || kind == OptionKind::text;
     }
+};
+
+/// One option as it is written down; exists at compile time only.
+struct OptionEntry {
+    std::string_view name;
+    OptionShape shape = {};
+    std::string_view word = {};   ///< a word that stands for a number
+    std::span<const char* const> words = {};  ///< of OptionKind::word
+    std::string_view doc = {};
 };
 
 /// Longest decay time: about 584 years, what jemalloc takes.
