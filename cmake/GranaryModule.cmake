@@ -5,7 +5,7 @@
 # granary_module(<name> [DEPENDS <module>…] [SOURCES <file>…] [GLOB_SOURCES] [DEFINES <definition>…] [COLD])
 #   Target granary_<name> of the module in the current directory: an OBJECT library, or INTERFACE
 #   without sources. include/ is public, src/ is private. GLOB_SOURCES takes src/**/*.cpp.
-#   COLD: its code is linked before that of others, away from what every program runs.
+#   COLD: its code is linked behind that of others, away from what every program runs.
 #
 # granary_link_modules(<target> <module>…)
 #   Puts the objects of these modules, and of all they depend on, into an executable or library,
@@ -64,7 +64,7 @@ function(granary_link_modules target)
         get_target_property(cold granary_${module} GRANARY_COLD)
         if(cold)
             list(REMOVE_ITEM closure ${module})
-            list(PREPEND closure ${module})
+            list(APPEND closure ${module})
         endif()
     endforeach()
     foreach(module IN LISTS closure)

@@ -74,7 +74,7 @@ bool is_free(const Extent& run, const void* region) noexcept {
 void check_invariants(const Extent& run) noexcept {
     size_t count = 0;
     for (size_t w = 0; w < run.free_bits.size(); ++w)
-        count += static_cast<size_t>(std::popcount(run.free_bits[w]));
+        count += static_cast<size_t>(base::popcount(run.free_bits[w]));
     GRANARY_CHECK(count == run.free_regions, "run: free regions [X1]");
     for (size_t i = run.carved; i < kMaxRunRegions; ++i) {
         GRANARY_CHECK((run.free_bits[i / 64] >> (i % 64) & 1) == 0,

@@ -7,6 +7,8 @@
 
 namespace granary::core {
 
+constinit std::atomic<ExplicitCache*> CacheSet::slots_[kMost] = {};
+
 unsigned CacheSet::create(MagazinePool& pool, MetadataHeap& metadata) noexcept {
     ScopedLock lock(mutex_);
     const unsigned count = count_.load(std::memory_order_relaxed);

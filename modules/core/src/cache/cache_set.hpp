@@ -48,7 +48,8 @@ private:
     Mutex mutex_{LockRank::explicit_cache};
     std::atomic<unsigned> count_{0};  // written under mutex_
     unsigned dead_ = 0;               // guarded by mutex_
-    std::atomic<ExplicitCache*> slots_[kMost] = {};
+    // Of the one set that there is; beside it, so that it takes no room in the initialised data.
+    static std::atomic<ExplicitCache*> slots_[kMost];
 };
 
 }  // namespace granary::core

@@ -11,6 +11,16 @@
 
 #include <granary/os/futex.hpp>
 
+#if defined(__GLIBC__)
+// What glibc's pthread_atfork calls, which is a stub that is linked behind all else in a library:
+// the start of every process would touch that page, and map its neighbours, for nothing else.
+extern "C" {
+extern void* __dso_handle __attribute__((visibility("hidden")));
+int __register_atfork(void (*prepare)(), void (*parent)(), void (*child)(),
+                      void* library) noexcept;
+}
+#endif
+
 namespace granary::os {
 namespace {
 
@@ -119,7 +129,11 @@ bool join_thread(Thread& thread) noexcept {
 }
 
 bool register_fork_handlers(void (*prepare)(), void (*parent)(), void (*child)()) noexcept {
+#if defined(__GLIBC__)
+    return __register_atfork(prepare, parent, child, &__dso_handle) == 0;
+#else
     return pthread_atfork(prepare, parent, child) == 0;
+#endif
 }
 
 }  // namespace granary::os
