@@ -64,7 +64,9 @@ core::HeapOptions heap_options(const Settings& settings) noexcept {
     heap.retain = settings.flag(row("retain"));
     heap.trust_purges = settings.flag(row("trust_madvise"));
     heap.purge_freed_from = settings.number(row("oversize_threshold"));
-    heap.purge_to_zero_from = settings.number(row("calloc_madvise_threshold"));
+    // No block is as large as jemalloc's largest class, its way to say never.
+    if (settings.number(row("calloc_madvise_threshold")) != kLargestClass)
+        heap.purge_to_zero_from = settings.number(row("calloc_madvise_threshold"));
     heap.lock_spins = settings.signed_number(row("mutex_max_spin"));
     heap.huge_pages = huge_pages_of(settings.word(row("thp")));
     heap.metadata_huge_pages = huge_pages_of(settings.word(row("metadata_thp")));
