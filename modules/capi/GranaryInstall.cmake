@@ -24,8 +24,18 @@ install(FILES "${CMAKE_CURRENT_BINARY_DIR}/granaryConfig.cmake"
 
 # Relative to where the file lies, so that an installation can be moved.
 file(RELATIVE_PATH pkgconfig_to_prefix "/${CMAKE_INSTALL_LIBDIR}/pkgconfig" "/")
-foreach(package IN ITEMS granary granary_malloc)
-    configure_file(granary.pc.in ${package}.pc @ONLY)
-    install(FILES "${CMAKE_CURRENT_BINARY_DIR}/${package}.pc"
-            DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
+# pkg-config --static is about dependencies; linkers take the shared library all the same. Hence
+# packages of their own for the archives.
+foreach(library IN ITEMS granary granary_malloc)
+    foreach(kind IN ITEMS shared static)
+        set(package ${library})
+        set(link "-l${library}")
+        if(kind STREQUAL "static")
+            string(APPEND package "_static")
+            set(link "-l:lib${library}.a -pthread")
+        endif()
+        configure_file(granary.pc.in ${package}.pc @ONLY)
+        install(FILES "${CMAKE_CURRENT_BINARY_DIR}/${package}.pc"
+                DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
+    endforeach()
 endforeach()

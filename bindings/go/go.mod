@@ -1,0 +1,3 @@
+module granary/bindings/go
+
+go 1.21

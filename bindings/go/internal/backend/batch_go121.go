@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//go:build cgo && !granary_goheap && !go1.24
+
+package backend
+
+/*
+#include <granary/granary.h>
+
+// Addresses, not pointers: cgo need not look for Go pointers in the array.
+static size_t granary_go_alloc_batch(size_t size, int flags, uintptr_t *out, size_t count) {
+	return granary_alloc_batch(size, flags, (void **)out, count);
+}
+
+static void granary_go_free_batch(uintptr_t *addresses, size_t count) {
+	granary_free_batch((void *const *)addresses, count);
+}
+*/
+import "C"
+
+import "unsafe"
+
+func allocBatch(size uintptr, flags int, out *uintptr, count int) int {
+	return int(C.granary_go_alloc_batch(C.size_t(size), C.int(flags),
+		(*C.uintptr_t)(unsafe.Pointer(out)), C.size_t(count)))
+}
+
+func freeBatch(addresses *uintptr, count int) {
+	C.granary_go_free_batch((*C.uintptr_t)(unsafe.Pointer(addresses)), C.size_t(count))
+}

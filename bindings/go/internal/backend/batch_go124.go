@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//go:build cgo && !granary_goheap && go1.24
+
+package backend
+
+/*
+#cgo noescape granary_go_alloc_batch
+#cgo nocallback granary_go_alloc_batch
+#cgo noescape granary_go_free_batch
+#cgo nocallback granary_go_free_batch
+#include <granary/granary.h>
+
+// Addresses, not pointers: cgo need not look for Go pointers in the array.
+static size_t granary_go_alloc_batch(size_t size, int flags, uintptr_t *out, size_t count) {
+	return granary_alloc_batch(size, flags, (void **)out, count);
+}
+
+static void granary_go_free_batch(uintptr_t *addresses, size_t count) {
+	granary_free_batch((void *const *)addresses, count);
+}
+*/
+import "C"
+
+import "unsafe"
+
+// The compiler is told that C keeps no pointer and calls nothing of Go, which Go knows from 1.24 on.
+func allocBatch(size uintptr, flags int, out *uintptr, count int) int {
+	return int(C.granary_go_alloc_batch(C.size_t(size), C.int(flags),
+		(*C.uintptr_t)(unsafe.Pointer(out)), C.size_t(count)))
+}
+
+func freeBatch(addresses *uintptr, count int) {
+	C.granary_go_free_batch((*C.uintptr_t)(unsafe.Pointer(addresses)), C.size_t(count))
+}
