@@ -14,8 +14,6 @@
 package override
 
 /*
-#cgo !granary_shared pkg-config: granary_static
-#cgo granary_shared pkg-config: granary
 #cgo LDFLAGS: -ldl
 #define _GNU_SOURCE
 #include <dlfcn.h>

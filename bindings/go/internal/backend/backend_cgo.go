@@ -5,8 +5,6 @@
 package backend
 
 /*
-#cgo !granary_shared pkg-config: granary_static
-#cgo granary_shared pkg-config: granary
 #include <granary/granary.h>
 */
 import "C"
