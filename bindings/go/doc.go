@@ -27,7 +27,8 @@
 // # Control
 //
 // [ReadStats] reads granary's totals, [Ctl] one value of its control tree (docs/mallctl.md of granary),
-// and [Purge] gives unused memory back to the system.
+// [Purge] gives unused memory back to the system, [ManageMemoryLimit] makes the Go memory limit take
+// granary into account. Package metrics has both heaps together for expvar and HTTP.
 //
 // # Builds
 //

@@ -32,3 +32,9 @@ func TestWithoutGranaryControlIsUnsupportedAndPurgeIsNot(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestWithoutGranaryThereIsNoLimitToShare(t *testing.T) {
+	if _, err := granary.ManageMemoryLimit(granary.LimitOptions{Total: 1 << 30}); !errors.Is(err, errors.ErrUnsupported) {
+		t.Errorf("the error is %v", err)
+	}
+}
