@@ -5,6 +5,7 @@
 package granary
 
 import (
+	"errors"
 	"strings"
 	"syscall"
 
@@ -82,8 +83,14 @@ func (c Control) check(op string, call func() int) error {
 }
 
 func (c Control) readText() (string, error) {
-	// A text is read twice: as an address, for the error, and then what is there.
+	// A text is read twice: as an address, for the error, and then what is there. An arena's name has no
+	// address: it is copied to one, and reading that as a number fails.
 	address, err := c.read(8)
+	if errors.Is(err, syscall.EINVAL) {
+		if text := capi.Ctl_read_text(string(c)); text != "" {
+			return text, nil
+		}
+	}
 	if err != nil || address == 0 {
 		return "", err
 	}

@@ -19,6 +19,13 @@
 
 #include <granary/granary.h>
 
+/* Defaults for Go, below everything that the user says (GRANARY_CONF, MALLOC_CONF, a malloc_conf of the
+ * program's own). Go runs C on many threads, most of which sleep most of the time, and no more at once
+ * than there are CPUs: one arena for each CPU is enough, caches must be small, and somebody must give
+ * memory back while they sleep. Measured with bindings/go/bench/rss. */
+__attribute__((weak)) const char *malloc_conf =
+	"background_thread:true,dirty_decay_ms:1000,narenas_ratio:1,tcache_max:1024";
+
 #define EXPORT __attribute__((visibility("default"), noinline))
 
 EXPORT void *malloc(size_t size) { return granary_malloc(size); }

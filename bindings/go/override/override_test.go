@@ -7,6 +7,8 @@ package override_test
 import (
 	"context"
 	"net"
+	"os"
+	"os/exec"
 	"os/user"
 	"strings"
 	"testing"
@@ -84,5 +86,31 @@ func TestTheSystemsResolverWorks(t *testing.T) {
 	}
 	if _, err := (&net.Resolver{}).LookupHost(context.Background(), "localhost"); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestDefaultsAreForThreadsThatSleep: and what the environment says wins.
+func TestDefaultsAreForThreadsThatSleep(t *testing.T) {
+	read := func(name string) any {
+		value, err := granary.Ctl(name).Get()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return value
+	}
+	if os.Getenv("OVERRIDE_TEST_CHILD") != "" {
+		if read("opt.background_thread") != false || read("opt.tcache_max") != uint64(4096) || read("opt.dirty_decay_ms") != int64(77) {
+			t.Error("the environment does not win")
+		}
+		return
+	}
+	if read("background_thread") != true || read("opt.tcache_max") != uint64(1024) || read("opt.dirty_decay_ms") != int64(1000) {
+		t.Error("these are not the defaults")
+	}
+	child := exec.Command(os.Args[0], "-test.run", "^TestDefaultsAreForThreadsThatSleep$")
+	child.Env = append(os.Environ(), "OVERRIDE_TEST_CHILD=1", "MALLOC_CONF=dirty_decay_ms:77",
+		"GRANARY_CONF=background_thread:false,tcache_max:4096")
+	if output, err := child.CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, output)
 	}
 }

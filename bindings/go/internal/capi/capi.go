@@ -90,64 +90,64 @@ typedef _gostring_ swig_type_60;
 typedef _gostring_ swig_type_61;
 typedef _gostring_ swig_type_62;
 typedef _gostring_ swig_type_63;
-extern void _wrap_Swig_free_capi_9e1f661750d0c4ab(uintptr_t arg1);
-extern uintptr_t _wrap_Swig_malloc_capi_9e1f661750d0c4ab(swig_intgo arg1);
-extern void _wrap_stats_v1_size_set_capi_9e1f661750d0c4ab(uintptr_t arg1, swig_type_1 arg2);
-extern swig_type_2 _wrap_stats_v1_size_get_capi_9e1f661750d0c4ab(uintptr_t arg1);
-extern void _wrap_stats_v1_epoch_set_capi_9e1f661750d0c4ab(uintptr_t arg1, swig_type_3 arg2);
-extern swig_type_4 _wrap_stats_v1_epoch_get_capi_9e1f661750d0c4ab(uintptr_t arg1);
-extern void _wrap_stats_v1_allocated_set_capi_9e1f661750d0c4ab(uintptr_t arg1, swig_type_5 arg2);
-extern swig_type_6 _wrap_stats_v1_allocated_get_capi_9e1f661750d0c4ab(uintptr_t arg1);
-extern void _wrap_stats_v1_small_allocated_set_capi_9e1f661750d0c4ab(uintptr_t arg1, swig_type_7 arg2);
-extern swig_type_8 _wrap_stats_v1_small_allocated_get_capi_9e1f661750d0c4ab(uintptr_t arg1);
-extern void _wrap_stats_v1_large_allocated_set_capi_9e1f661750d0c4ab(uintptr_t arg1, swig_type_9 arg2);
-extern swig_type_10 _wrap_stats_v1_large_allocated_get_capi_9e1f661750d0c4ab(uintptr_t arg1);
-extern void _wrap_stats_v1_huge_allocated_set_capi_9e1f661750d0c4ab(uintptr_t arg1, swig_type_11 arg2);
-extern swig_type_12 _wrap_stats_v1_huge_allocated_get_capi_9e1f661750d0c4ab(uintptr_t arg1);
-extern void _wrap_stats_v1_active_set_capi_9e1f661750d0c4ab(uintptr_t arg1, swig_type_13 arg2);
-extern swig_type_14 _wrap_stats_v1_active_get_capi_9e1f661750d0c4ab(uintptr_t arg1);
-extern void _wrap_stats_v1_resident_set_capi_9e1f661750d0c4ab(uintptr_t arg1, swig_type_15 arg2);
-extern swig_type_16 _wrap_stats_v1_resident_get_capi_9e1f661750d0c4ab(uintptr_t arg1);
-extern void _wrap_stats_v1_mapped_set_capi_9e1f661750d0c4ab(uintptr_t arg1, swig_type_17 arg2);
-extern swig_type_18 _wrap_stats_v1_mapped_get_capi_9e1f661750d0c4ab(uintptr_t arg1);
-extern void _wrap_stats_v1_metadata_set_capi_9e1f661750d0c4ab(uintptr_t arg1, swig_type_19 arg2);
-extern swig_type_20 _wrap_stats_v1_metadata_get_capi_9e1f661750d0c4ab(uintptr_t arg1);
-extern void _wrap_stats_v1_dirty_set_capi_9e1f661750d0c4ab(uintptr_t arg1, swig_type_21 arg2);
-extern swig_type_22 _wrap_stats_v1_dirty_get_capi_9e1f661750d0c4ab(uintptr_t arg1);
-extern void _wrap_stats_v1_muzzy_set_capi_9e1f661750d0c4ab(uintptr_t arg1, swig_type_23 arg2);
-extern swig_type_24 _wrap_stats_v1_muzzy_get_capi_9e1f661750d0c4ab(uintptr_t arg1);
-extern void _wrap_stats_v1_retained_set_capi_9e1f661750d0c4ab(uintptr_t arg1, swig_type_25 arg2);
-extern swig_type_26 _wrap_stats_v1_retained_get_capi_9e1f661750d0c4ab(uintptr_t arg1);
-extern void _wrap_stats_v1_cached_set_capi_9e1f661750d0c4ab(uintptr_t arg1, swig_type_27 arg2);
-extern swig_type_28 _wrap_stats_v1_cached_get_capi_9e1f661750d0c4ab(uintptr_t arg1);
-extern void _wrap_stats_v1_thread_cached_set_capi_9e1f661750d0c4ab(uintptr_t arg1, swig_type_29 arg2);
-extern swig_type_30 _wrap_stats_v1_thread_cached_get_capi_9e1f661750d0c4ab(uintptr_t arg1);
-extern void _wrap_stats_v1_run_bytes_set_capi_9e1f661750d0c4ab(uintptr_t arg1, swig_type_31 arg2);
-extern swig_type_32 _wrap_stats_v1_run_bytes_get_capi_9e1f661750d0c4ab(uintptr_t arg1);
-extern void _wrap_stats_v1_dirty_purged_set_capi_9e1f661750d0c4ab(uintptr_t arg1, swig_type_33 arg2);
-extern swig_type_34 _wrap_stats_v1_dirty_purged_get_capi_9e1f661750d0c4ab(uintptr_t arg1);
-extern void _wrap_stats_v1_muzzy_purged_set_capi_9e1f661750d0c4ab(uintptr_t arg1, swig_type_35 arg2);
-extern swig_type_36 _wrap_stats_v1_muzzy_purged_get_capi_9e1f661750d0c4ab(uintptr_t arg1);
-extern void _wrap_stats_v1_large_live_set_capi_9e1f661750d0c4ab(uintptr_t arg1, swig_type_37 arg2);
-extern swig_type_38 _wrap_stats_v1_large_live_get_capi_9e1f661750d0c4ab(uintptr_t arg1);
-extern void _wrap_stats_v1_huge_live_set_capi_9e1f661750d0c4ab(uintptr_t arg1, swig_type_39 arg2);
-extern swig_type_40 _wrap_stats_v1_huge_live_get_capi_9e1f661750d0c4ab(uintptr_t arg1);
-extern void _wrap_stats_v1_arenas_set_capi_9e1f661750d0c4ab(uintptr_t arg1, swig_type_41 arg2);
-extern swig_type_42 _wrap_stats_v1_arenas_get_capi_9e1f661750d0c4ab(uintptr_t arg1);
-extern void _wrap_stats_v1_threads_set_capi_9e1f661750d0c4ab(uintptr_t arg1, swig_type_43 arg2);
-extern swig_type_44 _wrap_stats_v1_threads_get_capi_9e1f661750d0c4ab(uintptr_t arg1);
-extern uintptr_t _wrap_new_stats_v1_capi_9e1f661750d0c4ab(void);
-extern void _wrap_delete_stats_v1_capi_9e1f661750d0c4ab(uintptr_t arg1);
-extern swig_intgo _wrap_stats_v1_read_capi_9e1f661750d0c4ab(uintptr_t arg1);
-extern swig_intgo _wrap_ctl_read_capi_9e1f661750d0c4ab(swig_type_45 arg1, swig_type_46 arg2, swig_type_47 arg3);
-extern swig_intgo _wrap_ctl_write_capi_9e1f661750d0c4ab(swig_type_48 arg1, swig_type_49 arg2, swig_type_50 arg3);
-extern swig_intgo _wrap_ctl_do_capi_9e1f661750d0c4ab(swig_type_51 arg1);
-extern swig_intgo _wrap_ctl_swap_capi_9e1f661750d0c4ab(swig_type_52 arg1, swig_type_53 arg2, swig_type_54 arg3, swig_type_55 arg4);
-extern swig_type_56 _wrap_ctl_read_text_capi_9e1f661750d0c4ab(swig_type_57 arg1);
-extern swig_intgo _wrap_ctl_write_text_capi_9e1f661750d0c4ab(swig_type_58 arg1, swig_type_59 arg2);
-extern swig_type_60 _wrap_ctl_names_capi_9e1f661750d0c4ab(void);
-extern swig_type_61 _wrap_stats_text_capi_9e1f661750d0c4ab(swig_type_62 arg1);
-extern swig_type_63 _wrap_metrics_text_capi_9e1f661750d0c4ab(void);
+extern void _wrap_Swig_free_capi_1ac317b0f8f0c525(uintptr_t arg1);
+extern uintptr_t _wrap_Swig_malloc_capi_1ac317b0f8f0c525(swig_intgo arg1);
+extern void _wrap_stats_v1_size_set_capi_1ac317b0f8f0c525(uintptr_t arg1, swig_type_1 arg2);
+extern swig_type_2 _wrap_stats_v1_size_get_capi_1ac317b0f8f0c525(uintptr_t arg1);
+extern void _wrap_stats_v1_epoch_set_capi_1ac317b0f8f0c525(uintptr_t arg1, swig_type_3 arg2);
+extern swig_type_4 _wrap_stats_v1_epoch_get_capi_1ac317b0f8f0c525(uintptr_t arg1);
+extern void _wrap_stats_v1_allocated_set_capi_1ac317b0f8f0c525(uintptr_t arg1, swig_type_5 arg2);
+extern swig_type_6 _wrap_stats_v1_allocated_get_capi_1ac317b0f8f0c525(uintptr_t arg1);
+extern void _wrap_stats_v1_small_allocated_set_capi_1ac317b0f8f0c525(uintptr_t arg1, swig_type_7 arg2);
+extern swig_type_8 _wrap_stats_v1_small_allocated_get_capi_1ac317b0f8f0c525(uintptr_t arg1);
+extern void _wrap_stats_v1_large_allocated_set_capi_1ac317b0f8f0c525(uintptr_t arg1, swig_type_9 arg2);
+extern swig_type_10 _wrap_stats_v1_large_allocated_get_capi_1ac317b0f8f0c525(uintptr_t arg1);
+extern void _wrap_stats_v1_huge_allocated_set_capi_1ac317b0f8f0c525(uintptr_t arg1, swig_type_11 arg2);
+extern swig_type_12 _wrap_stats_v1_huge_allocated_get_capi_1ac317b0f8f0c525(uintptr_t arg1);
+extern void _wrap_stats_v1_active_set_capi_1ac317b0f8f0c525(uintptr_t arg1, swig_type_13 arg2);
+extern swig_type_14 _wrap_stats_v1_active_get_capi_1ac317b0f8f0c525(uintptr_t arg1);
+extern void _wrap_stats_v1_resident_set_capi_1ac317b0f8f0c525(uintptr_t arg1, swig_type_15 arg2);
+extern swig_type_16 _wrap_stats_v1_resident_get_capi_1ac317b0f8f0c525(uintptr_t arg1);
+extern void _wrap_stats_v1_mapped_set_capi_1ac317b0f8f0c525(uintptr_t arg1, swig_type_17 arg2);
+extern swig_type_18 _wrap_stats_v1_mapped_get_capi_1ac317b0f8f0c525(uintptr_t arg1);
+extern void _wrap_stats_v1_metadata_set_capi_1ac317b0f8f0c525(uintptr_t arg1, swig_type_19 arg2);
+extern swig_type_20 _wrap_stats_v1_metadata_get_capi_1ac317b0f8f0c525(uintptr_t arg1);
+extern void _wrap_stats_v1_dirty_set_capi_1ac317b0f8f0c525(uintptr_t arg1, swig_type_21 arg2);
+extern swig_type_22 _wrap_stats_v1_dirty_get_capi_1ac317b0f8f0c525(uintptr_t arg1);
+extern void _wrap_stats_v1_muzzy_set_capi_1ac317b0f8f0c525(uintptr_t arg1, swig_type_23 arg2);
+extern swig_type_24 _wrap_stats_v1_muzzy_get_capi_1ac317b0f8f0c525(uintptr_t arg1);
+extern void _wrap_stats_v1_retained_set_capi_1ac317b0f8f0c525(uintptr_t arg1, swig_type_25 arg2);
+extern swig_type_26 _wrap_stats_v1_retained_get_capi_1ac317b0f8f0c525(uintptr_t arg1);
+extern void _wrap_stats_v1_cached_set_capi_1ac317b0f8f0c525(uintptr_t arg1, swig_type_27 arg2);
+extern swig_type_28 _wrap_stats_v1_cached_get_capi_1ac317b0f8f0c525(uintptr_t arg1);
+extern void _wrap_stats_v1_thread_cached_set_capi_1ac317b0f8f0c525(uintptr_t arg1, swig_type_29 arg2);
+extern swig_type_30 _wrap_stats_v1_thread_cached_get_capi_1ac317b0f8f0c525(uintptr_t arg1);
+extern void _wrap_stats_v1_run_bytes_set_capi_1ac317b0f8f0c525(uintptr_t arg1, swig_type_31 arg2);
+extern swig_type_32 _wrap_stats_v1_run_bytes_get_capi_1ac317b0f8f0c525(uintptr_t arg1);
+extern void _wrap_stats_v1_dirty_purged_set_capi_1ac317b0f8f0c525(uintptr_t arg1, swig_type_33 arg2);
+extern swig_type_34 _wrap_stats_v1_dirty_purged_get_capi_1ac317b0f8f0c525(uintptr_t arg1);
+extern void _wrap_stats_v1_muzzy_purged_set_capi_1ac317b0f8f0c525(uintptr_t arg1, swig_type_35 arg2);
+extern swig_type_36 _wrap_stats_v1_muzzy_purged_get_capi_1ac317b0f8f0c525(uintptr_t arg1);
+extern void _wrap_stats_v1_large_live_set_capi_1ac317b0f8f0c525(uintptr_t arg1, swig_type_37 arg2);
+extern swig_type_38 _wrap_stats_v1_large_live_get_capi_1ac317b0f8f0c525(uintptr_t arg1);
+extern void _wrap_stats_v1_huge_live_set_capi_1ac317b0f8f0c525(uintptr_t arg1, swig_type_39 arg2);
+extern swig_type_40 _wrap_stats_v1_huge_live_get_capi_1ac317b0f8f0c525(uintptr_t arg1);
+extern void _wrap_stats_v1_arenas_set_capi_1ac317b0f8f0c525(uintptr_t arg1, swig_type_41 arg2);
+extern swig_type_42 _wrap_stats_v1_arenas_get_capi_1ac317b0f8f0c525(uintptr_t arg1);
+extern void _wrap_stats_v1_threads_set_capi_1ac317b0f8f0c525(uintptr_t arg1, swig_type_43 arg2);
+extern swig_type_44 _wrap_stats_v1_threads_get_capi_1ac317b0f8f0c525(uintptr_t arg1);
+extern uintptr_t _wrap_new_stats_v1_capi_1ac317b0f8f0c525(void);
+extern void _wrap_delete_stats_v1_capi_1ac317b0f8f0c525(uintptr_t arg1);
+extern swig_intgo _wrap_stats_v1_read_capi_1ac317b0f8f0c525(uintptr_t arg1);
+extern swig_intgo _wrap_ctl_read_capi_1ac317b0f8f0c525(swig_type_45 arg1, swig_type_46 arg2, swig_type_47 arg3);
+extern swig_intgo _wrap_ctl_write_capi_1ac317b0f8f0c525(swig_type_48 arg1, swig_type_49 arg2, swig_type_50 arg3);
+extern swig_intgo _wrap_ctl_do_capi_1ac317b0f8f0c525(swig_type_51 arg1);
+extern swig_intgo _wrap_ctl_swap_capi_1ac317b0f8f0c525(swig_type_52 arg1, swig_type_53 arg2, swig_type_54 arg3, swig_type_55 arg4);
+extern swig_type_56 _wrap_ctl_read_text_capi_1ac317b0f8f0c525(swig_type_57 arg1);
+extern swig_intgo _wrap_ctl_write_text_capi_1ac317b0f8f0c525(swig_type_58 arg1, swig_type_59 arg2);
+extern swig_type_60 _wrap_ctl_names_capi_1ac317b0f8f0c525(void);
+extern swig_type_61 _wrap_stats_text_capi_1ac317b0f8f0c525(swig_type_62 arg1);
+extern swig_type_63 _wrap_metrics_text_capi_1ac317b0f8f0c525(void);
 #undef intgo
 */
 import "C"
@@ -179,8 +179,8 @@ func getSwigcptr(v interface { Swigcptr() uintptr }) uintptr {
 
 type _ sync.Mutex
 
-//export cgo_panic__capi_9e1f661750d0c4ab
-func cgo_panic__capi_9e1f661750d0c4ab(p *byte) {
+//export cgo_panic__capi_1ac317b0f8f0c525
+func cgo_panic__capi_1ac317b0f8f0c525(p *byte) {
 	s := (*[1024]byte)(unsafe.Pointer(p))[:]
 	for i, b := range s {
 		if b == 0 {
@@ -201,13 +201,13 @@ func swigCopyString(s string) string {
 
 func Swig_free(arg1 uintptr) {
 	_swig_i_0 := arg1
-	C._wrap_Swig_free_capi_9e1f661750d0c4ab(C.uintptr_t(_swig_i_0))
+	C._wrap_Swig_free_capi_1ac317b0f8f0c525(C.uintptr_t(_swig_i_0))
 }
 
 func Swig_malloc(arg1 int) (_swig_ret uintptr) {
 	var swig_r uintptr
 	_swig_i_0 := arg1
-	swig_r = (uintptr)(C._wrap_Swig_malloc_capi_9e1f661750d0c4ab(C.swig_intgo(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_Swig_malloc_capi_1ac317b0f8f0c525(C.swig_intgo(_swig_i_0)))
 	return swig_r
 }
 
@@ -223,298 +223,298 @@ func (p SwigcptrStats_v1) SwigIsStats_v1() {
 func (arg1 SwigcptrStats_v1) SetSize(arg2 uint64) {
 	_swig_i_0 := arg1
 	_swig_i_1 := arg2
-	C._wrap_stats_v1_size_set_capi_9e1f661750d0c4ab(C.uintptr_t(_swig_i_0), C.swig_type_1(_swig_i_1))
+	C._wrap_stats_v1_size_set_capi_1ac317b0f8f0c525(C.uintptr_t(_swig_i_0), C.swig_type_1(_swig_i_1))
 }
 
 func (arg1 SwigcptrStats_v1) GetSize() (_swig_ret uint64) {
 	var swig_r uint64
 	_swig_i_0 := arg1
-	swig_r = (uint64)(C._wrap_stats_v1_size_get_capi_9e1f661750d0c4ab(C.uintptr_t(_swig_i_0)))
+	swig_r = (uint64)(C._wrap_stats_v1_size_get_capi_1ac317b0f8f0c525(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
 func (arg1 SwigcptrStats_v1) SetEpoch(arg2 uint64) {
 	_swig_i_0 := arg1
 	_swig_i_1 := arg2
-	C._wrap_stats_v1_epoch_set_capi_9e1f661750d0c4ab(C.uintptr_t(_swig_i_0), C.swig_type_3(_swig_i_1))
+	C._wrap_stats_v1_epoch_set_capi_1ac317b0f8f0c525(C.uintptr_t(_swig_i_0), C.swig_type_3(_swig_i_1))
 }
 
 func (arg1 SwigcptrStats_v1) GetEpoch() (_swig_ret uint64) {
 	var swig_r uint64
 	_swig_i_0 := arg1
-	swig_r = (uint64)(C._wrap_stats_v1_epoch_get_capi_9e1f661750d0c4ab(C.uintptr_t(_swig_i_0)))
+	swig_r = (uint64)(C._wrap_stats_v1_epoch_get_capi_1ac317b0f8f0c525(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
 func (arg1 SwigcptrStats_v1) SetAllocated(arg2 uint64) {
 	_swig_i_0 := arg1
 	_swig_i_1 := arg2
-	C._wrap_stats_v1_allocated_set_capi_9e1f661750d0c4ab(C.uintptr_t(_swig_i_0), C.swig_type_5(_swig_i_1))
+	C._wrap_stats_v1_allocated_set_capi_1ac317b0f8f0c525(C.uintptr_t(_swig_i_0), C.swig_type_5(_swig_i_1))
 }
 
 func (arg1 SwigcptrStats_v1) GetAllocated() (_swig_ret uint64) {
 	var swig_r uint64
 	_swig_i_0 := arg1
-	swig_r = (uint64)(C._wrap_stats_v1_allocated_get_capi_9e1f661750d0c4ab(C.uintptr_t(_swig_i_0)))
+	swig_r = (uint64)(C._wrap_stats_v1_allocated_get_capi_1ac317b0f8f0c525(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
 func (arg1 SwigcptrStats_v1) SetSmall_allocated(arg2 uint64) {
 	_swig_i_0 := arg1
 	_swig_i_1 := arg2
-	C._wrap_stats_v1_small_allocated_set_capi_9e1f661750d0c4ab(C.uintptr_t(_swig_i_0), C.swig_type_7(_swig_i_1))
+	C._wrap_stats_v1_small_allocated_set_capi_1ac317b0f8f0c525(C.uintptr_t(_swig_i_0), C.swig_type_7(_swig_i_1))
 }
 
 func (arg1 SwigcptrStats_v1) GetSmall_allocated() (_swig_ret uint64) {
 	var swig_r uint64
 	_swig_i_0 := arg1
-	swig_r = (uint64)(C._wrap_stats_v1_small_allocated_get_capi_9e1f661750d0c4ab(C.uintptr_t(_swig_i_0)))
+	swig_r = (uint64)(C._wrap_stats_v1_small_allocated_get_capi_1ac317b0f8f0c525(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
 func (arg1 SwigcptrStats_v1) SetLarge_allocated(arg2 uint64) {
 	_swig_i_0 := arg1
 	_swig_i_1 := arg2
-	C._wrap_stats_v1_large_allocated_set_capi_9e1f661750d0c4ab(C.uintptr_t(_swig_i_0), C.swig_type_9(_swig_i_1))
+	C._wrap_stats_v1_large_allocated_set_capi_1ac317b0f8f0c525(C.uintptr_t(_swig_i_0), C.swig_type_9(_swig_i_1))
 }
 
 func (arg1 SwigcptrStats_v1) GetLarge_allocated() (_swig_ret uint64) {
 	var swig_r uint64
 	_swig_i_0 := arg1
-	swig_r = (uint64)(C._wrap_stats_v1_large_allocated_get_capi_9e1f661750d0c4ab(C.uintptr_t(_swig_i_0)))
+	swig_r = (uint64)(C._wrap_stats_v1_large_allocated_get_capi_1ac317b0f8f0c525(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
 func (arg1 SwigcptrStats_v1) SetHuge_allocated(arg2 uint64) {
 	_swig_i_0 := arg1
 	_swig_i_1 := arg2
-	C._wrap_stats_v1_huge_allocated_set_capi_9e1f661750d0c4ab(C.uintptr_t(_swig_i_0), C.swig_type_11(_swig_i_1))
+	C._wrap_stats_v1_huge_allocated_set_capi_1ac317b0f8f0c525(C.uintptr_t(_swig_i_0), C.swig_type_11(_swig_i_1))
 }
 
 func (arg1 SwigcptrStats_v1) GetHuge_allocated() (_swig_ret uint64) {
 	var swig_r uint64
 	_swig_i_0 := arg1
-	swig_r = (uint64)(C._wrap_stats_v1_huge_allocated_get_capi_9e1f661750d0c4ab(C.uintptr_t(_swig_i_0)))
+	swig_r = (uint64)(C._wrap_stats_v1_huge_allocated_get_capi_1ac317b0f8f0c525(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
 func (arg1 SwigcptrStats_v1) SetActive(arg2 uint64) {
 	_swig_i_0 := arg1
 	_swig_i_1 := arg2
-	C._wrap_stats_v1_active_set_capi_9e1f661750d0c4ab(C.uintptr_t(_swig_i_0), C.swig_type_13(_swig_i_1))
+	C._wrap_stats_v1_active_set_capi_1ac317b0f8f0c525(C.uintptr_t(_swig_i_0), C.swig_type_13(_swig_i_1))
 }
 
 func (arg1 SwigcptrStats_v1) GetActive() (_swig_ret uint64) {
 	var swig_r uint64
 	_swig_i_0 := arg1
-	swig_r = (uint64)(C._wrap_stats_v1_active_get_capi_9e1f661750d0c4ab(C.uintptr_t(_swig_i_0)))
+	swig_r = (uint64)(C._wrap_stats_v1_active_get_capi_1ac317b0f8f0c525(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
 func (arg1 SwigcptrStats_v1) SetResident(arg2 uint64) {
 	_swig_i_0 := arg1
 	_swig_i_1 := arg2
-	C._wrap_stats_v1_resident_set_capi_9e1f661750d0c4ab(C.uintptr_t(_swig_i_0), C.swig_type_15(_swig_i_1))
+	C._wrap_stats_v1_resident_set_capi_1ac317b0f8f0c525(C.uintptr_t(_swig_i_0), C.swig_type_15(_swig_i_1))
 }
 
 func (arg1 SwigcptrStats_v1) GetResident() (_swig_ret uint64) {
 	var swig_r uint64
 	_swig_i_0 := arg1
-	swig_r = (uint64)(C._wrap_stats_v1_resident_get_capi_9e1f661750d0c4ab(C.uintptr_t(_swig_i_0)))
+	swig_r = (uint64)(C._wrap_stats_v1_resident_get_capi_1ac317b0f8f0c525(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
 func (arg1 SwigcptrStats_v1) SetMapped(arg2 uint64) {
 	_swig_i_0 := arg1
 	_swig_i_1 := arg2
-	C._wrap_stats_v1_mapped_set_capi_9e1f661750d0c4ab(C.uintptr_t(_swig_i_0), C.swig_type_17(_swig_i_1))
+	C._wrap_stats_v1_mapped_set_capi_1ac317b0f8f0c525(C.uintptr_t(_swig_i_0), C.swig_type_17(_swig_i_1))
 }
 
 func (arg1 SwigcptrStats_v1) GetMapped() (_swig_ret uint64) {
 	var swig_r uint64
 	_swig_i_0 := arg1
-	swig_r = (uint64)(C._wrap_stats_v1_mapped_get_capi_9e1f661750d0c4ab(C.uintptr_t(_swig_i_0)))
+	swig_r = (uint64)(C._wrap_stats_v1_mapped_get_capi_1ac317b0f8f0c525(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
 func (arg1 SwigcptrStats_v1) SetMetadata(arg2 uint64) {
 	_swig_i_0 := arg1
 	_swig_i_1 := arg2
-	C._wrap_stats_v1_metadata_set_capi_9e1f661750d0c4ab(C.uintptr_t(_swig_i_0), C.swig_type_19(_swig_i_1))
+	C._wrap_stats_v1_metadata_set_capi_1ac317b0f8f0c525(C.uintptr_t(_swig_i_0), C.swig_type_19(_swig_i_1))
 }
 
 func (arg1 SwigcptrStats_v1) GetMetadata() (_swig_ret uint64) {
 	var swig_r uint64
 	_swig_i_0 := arg1
-	swig_r = (uint64)(C._wrap_stats_v1_metadata_get_capi_9e1f661750d0c4ab(C.uintptr_t(_swig_i_0)))
+	swig_r = (uint64)(C._wrap_stats_v1_metadata_get_capi_1ac317b0f8f0c525(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
 func (arg1 SwigcptrStats_v1) SetDirty(arg2 uint64) {
 	_swig_i_0 := arg1
 	_swig_i_1 := arg2
-	C._wrap_stats_v1_dirty_set_capi_9e1f661750d0c4ab(C.uintptr_t(_swig_i_0), C.swig_type_21(_swig_i_1))
+	C._wrap_stats_v1_dirty_set_capi_1ac317b0f8f0c525(C.uintptr_t(_swig_i_0), C.swig_type_21(_swig_i_1))
 }
 
 func (arg1 SwigcptrStats_v1) GetDirty() (_swig_ret uint64) {
 	var swig_r uint64
 	_swig_i_0 := arg1
-	swig_r = (uint64)(C._wrap_stats_v1_dirty_get_capi_9e1f661750d0c4ab(C.uintptr_t(_swig_i_0)))
+	swig_r = (uint64)(C._wrap_stats_v1_dirty_get_capi_1ac317b0f8f0c525(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
 func (arg1 SwigcptrStats_v1) SetMuzzy(arg2 uint64) {
 	_swig_i_0 := arg1
 	_swig_i_1 := arg2
-	C._wrap_stats_v1_muzzy_set_capi_9e1f661750d0c4ab(C.uintptr_t(_swig_i_0), C.swig_type_23(_swig_i_1))
+	C._wrap_stats_v1_muzzy_set_capi_1ac317b0f8f0c525(C.uintptr_t(_swig_i_0), C.swig_type_23(_swig_i_1))
 }
 
 func (arg1 SwigcptrStats_v1) GetMuzzy() (_swig_ret uint64) {
 	var swig_r uint64
 	_swig_i_0 := arg1
-	swig_r = (uint64)(C._wrap_stats_v1_muzzy_get_capi_9e1f661750d0c4ab(C.uintptr_t(_swig_i_0)))
+	swig_r = (uint64)(C._wrap_stats_v1_muzzy_get_capi_1ac317b0f8f0c525(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
 func (arg1 SwigcptrStats_v1) SetRetained(arg2 uint64) {
 	_swig_i_0 := arg1
 	_swig_i_1 := arg2
-	C._wrap_stats_v1_retained_set_capi_9e1f661750d0c4ab(C.uintptr_t(_swig_i_0), C.swig_type_25(_swig_i_1))
+	C._wrap_stats_v1_retained_set_capi_1ac317b0f8f0c525(C.uintptr_t(_swig_i_0), C.swig_type_25(_swig_i_1))
 }
 
 func (arg1 SwigcptrStats_v1) GetRetained() (_swig_ret uint64) {
 	var swig_r uint64
 	_swig_i_0 := arg1
-	swig_r = (uint64)(C._wrap_stats_v1_retained_get_capi_9e1f661750d0c4ab(C.uintptr_t(_swig_i_0)))
+	swig_r = (uint64)(C._wrap_stats_v1_retained_get_capi_1ac317b0f8f0c525(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
 func (arg1 SwigcptrStats_v1) SetCached(arg2 uint64) {
 	_swig_i_0 := arg1
 	_swig_i_1 := arg2
-	C._wrap_stats_v1_cached_set_capi_9e1f661750d0c4ab(C.uintptr_t(_swig_i_0), C.swig_type_27(_swig_i_1))
+	C._wrap_stats_v1_cached_set_capi_1ac317b0f8f0c525(C.uintptr_t(_swig_i_0), C.swig_type_27(_swig_i_1))
 }
 
 func (arg1 SwigcptrStats_v1) GetCached() (_swig_ret uint64) {
 	var swig_r uint64
 	_swig_i_0 := arg1
-	swig_r = (uint64)(C._wrap_stats_v1_cached_get_capi_9e1f661750d0c4ab(C.uintptr_t(_swig_i_0)))
+	swig_r = (uint64)(C._wrap_stats_v1_cached_get_capi_1ac317b0f8f0c525(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
 func (arg1 SwigcptrStats_v1) SetThread_cached(arg2 uint64) {
 	_swig_i_0 := arg1
 	_swig_i_1 := arg2
-	C._wrap_stats_v1_thread_cached_set_capi_9e1f661750d0c4ab(C.uintptr_t(_swig_i_0), C.swig_type_29(_swig_i_1))
+	C._wrap_stats_v1_thread_cached_set_capi_1ac317b0f8f0c525(C.uintptr_t(_swig_i_0), C.swig_type_29(_swig_i_1))
 }
 
 func (arg1 SwigcptrStats_v1) GetThread_cached() (_swig_ret uint64) {
 	var swig_r uint64
 	_swig_i_0 := arg1
-	swig_r = (uint64)(C._wrap_stats_v1_thread_cached_get_capi_9e1f661750d0c4ab(C.uintptr_t(_swig_i_0)))
+	swig_r = (uint64)(C._wrap_stats_v1_thread_cached_get_capi_1ac317b0f8f0c525(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
 func (arg1 SwigcptrStats_v1) SetRun_bytes(arg2 uint64) {
 	_swig_i_0 := arg1
 	_swig_i_1 := arg2
-	C._wrap_stats_v1_run_bytes_set_capi_9e1f661750d0c4ab(C.uintptr_t(_swig_i_0), C.swig_type_31(_swig_i_1))
+	C._wrap_stats_v1_run_bytes_set_capi_1ac317b0f8f0c525(C.uintptr_t(_swig_i_0), C.swig_type_31(_swig_i_1))
 }
 
 func (arg1 SwigcptrStats_v1) GetRun_bytes() (_swig_ret uint64) {
 	var swig_r uint64
 	_swig_i_0 := arg1
-	swig_r = (uint64)(C._wrap_stats_v1_run_bytes_get_capi_9e1f661750d0c4ab(C.uintptr_t(_swig_i_0)))
+	swig_r = (uint64)(C._wrap_stats_v1_run_bytes_get_capi_1ac317b0f8f0c525(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
 func (arg1 SwigcptrStats_v1) SetDirty_purged(arg2 uint64) {
 	_swig_i_0 := arg1
 	_swig_i_1 := arg2
-	C._wrap_stats_v1_dirty_purged_set_capi_9e1f661750d0c4ab(C.uintptr_t(_swig_i_0), C.swig_type_33(_swig_i_1))
+	C._wrap_stats_v1_dirty_purged_set_capi_1ac317b0f8f0c525(C.uintptr_t(_swig_i_0), C.swig_type_33(_swig_i_1))
 }
 
 func (arg1 SwigcptrStats_v1) GetDirty_purged() (_swig_ret uint64) {
 	var swig_r uint64
 	_swig_i_0 := arg1
-	swig_r = (uint64)(C._wrap_stats_v1_dirty_purged_get_capi_9e1f661750d0c4ab(C.uintptr_t(_swig_i_0)))
+	swig_r = (uint64)(C._wrap_stats_v1_dirty_purged_get_capi_1ac317b0f8f0c525(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
 func (arg1 SwigcptrStats_v1) SetMuzzy_purged(arg2 uint64) {
 	_swig_i_0 := arg1
 	_swig_i_1 := arg2
-	C._wrap_stats_v1_muzzy_purged_set_capi_9e1f661750d0c4ab(C.uintptr_t(_swig_i_0), C.swig_type_35(_swig_i_1))
+	C._wrap_stats_v1_muzzy_purged_set_capi_1ac317b0f8f0c525(C.uintptr_t(_swig_i_0), C.swig_type_35(_swig_i_1))
 }
 
 func (arg1 SwigcptrStats_v1) GetMuzzy_purged() (_swig_ret uint64) {
 	var swig_r uint64
 	_swig_i_0 := arg1
-	swig_r = (uint64)(C._wrap_stats_v1_muzzy_purged_get_capi_9e1f661750d0c4ab(C.uintptr_t(_swig_i_0)))
+	swig_r = (uint64)(C._wrap_stats_v1_muzzy_purged_get_capi_1ac317b0f8f0c525(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
 func (arg1 SwigcptrStats_v1) SetLarge_live(arg2 uint64) {
 	_swig_i_0 := arg1
 	_swig_i_1 := arg2
-	C._wrap_stats_v1_large_live_set_capi_9e1f661750d0c4ab(C.uintptr_t(_swig_i_0), C.swig_type_37(_swig_i_1))
+	C._wrap_stats_v1_large_live_set_capi_1ac317b0f8f0c525(C.uintptr_t(_swig_i_0), C.swig_type_37(_swig_i_1))
 }
 
 func (arg1 SwigcptrStats_v1) GetLarge_live() (_swig_ret uint64) {
 	var swig_r uint64
 	_swig_i_0 := arg1
-	swig_r = (uint64)(C._wrap_stats_v1_large_live_get_capi_9e1f661750d0c4ab(C.uintptr_t(_swig_i_0)))
+	swig_r = (uint64)(C._wrap_stats_v1_large_live_get_capi_1ac317b0f8f0c525(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
 func (arg1 SwigcptrStats_v1) SetHuge_live(arg2 uint64) {
 	_swig_i_0 := arg1
 	_swig_i_1 := arg2
-	C._wrap_stats_v1_huge_live_set_capi_9e1f661750d0c4ab(C.uintptr_t(_swig_i_0), C.swig_type_39(_swig_i_1))
+	C._wrap_stats_v1_huge_live_set_capi_1ac317b0f8f0c525(C.uintptr_t(_swig_i_0), C.swig_type_39(_swig_i_1))
 }
 
 func (arg1 SwigcptrStats_v1) GetHuge_live() (_swig_ret uint64) {
 	var swig_r uint64
 	_swig_i_0 := arg1
-	swig_r = (uint64)(C._wrap_stats_v1_huge_live_get_capi_9e1f661750d0c4ab(C.uintptr_t(_swig_i_0)))
+	swig_r = (uint64)(C._wrap_stats_v1_huge_live_get_capi_1ac317b0f8f0c525(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
 func (arg1 SwigcptrStats_v1) SetArenas(arg2 uint64) {
 	_swig_i_0 := arg1
 	_swig_i_1 := arg2
-	C._wrap_stats_v1_arenas_set_capi_9e1f661750d0c4ab(C.uintptr_t(_swig_i_0), C.swig_type_41(_swig_i_1))
+	C._wrap_stats_v1_arenas_set_capi_1ac317b0f8f0c525(C.uintptr_t(_swig_i_0), C.swig_type_41(_swig_i_1))
 }
 
 func (arg1 SwigcptrStats_v1) GetArenas() (_swig_ret uint64) {
 	var swig_r uint64
 	_swig_i_0 := arg1
-	swig_r = (uint64)(C._wrap_stats_v1_arenas_get_capi_9e1f661750d0c4ab(C.uintptr_t(_swig_i_0)))
+	swig_r = (uint64)(C._wrap_stats_v1_arenas_get_capi_1ac317b0f8f0c525(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
 func (arg1 SwigcptrStats_v1) SetThreads(arg2 uint64) {
 	_swig_i_0 := arg1
 	_swig_i_1 := arg2
-	C._wrap_stats_v1_threads_set_capi_9e1f661750d0c4ab(C.uintptr_t(_swig_i_0), C.swig_type_43(_swig_i_1))
+	C._wrap_stats_v1_threads_set_capi_1ac317b0f8f0c525(C.uintptr_t(_swig_i_0), C.swig_type_43(_swig_i_1))
 }
 
 func (arg1 SwigcptrStats_v1) GetThreads() (_swig_ret uint64) {
 	var swig_r uint64
 	_swig_i_0 := arg1
-	swig_r = (uint64)(C._wrap_stats_v1_threads_get_capi_9e1f661750d0c4ab(C.uintptr_t(_swig_i_0)))
+	swig_r = (uint64)(C._wrap_stats_v1_threads_get_capi_1ac317b0f8f0c525(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
 func NewStats_v1() (_swig_ret Stats_v1) {
 	var swig_r Stats_v1
-	swig_r = (Stats_v1)(SwigcptrStats_v1(C._wrap_new_stats_v1_capi_9e1f661750d0c4ab()))
+	swig_r = (Stats_v1)(SwigcptrStats_v1(C._wrap_new_stats_v1_capi_1ac317b0f8f0c525()))
 	return swig_r
 }
 
 func DeleteStats_v1(arg1 Stats_v1) {
 	_swig_i_0 := getSwigcptr(arg1)
-	C._wrap_delete_stats_v1_capi_9e1f661750d0c4ab(C.uintptr_t(_swig_i_0))
+	C._wrap_delete_stats_v1_capi_1ac317b0f8f0c525(C.uintptr_t(_swig_i_0))
 }
 
 type Stats_v1 interface {
@@ -569,7 +569,7 @@ type Stats_v1 interface {
 func Stats_v1_read(arg1 Stats_v1) (_swig_ret int) {
 	var swig_r int
 	_swig_i_0 := getSwigcptr(arg1)
-	swig_r = (int)(C._wrap_stats_v1_read_capi_9e1f661750d0c4ab(C.uintptr_t(_swig_i_0)))
+	swig_r = (int)(C._wrap_stats_v1_read_capi_1ac317b0f8f0c525(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -578,7 +578,7 @@ func Ctl_read(arg1 string, arg2 int64, arg3 []uint64) (_swig_ret int) {
 	_swig_i_0 := arg1
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
-	swig_r = (int)(C._wrap_ctl_read_capi_9e1f661750d0c4ab(*(*C.swig_type_45)(unsafe.Pointer(&_swig_i_0)), C.swig_type_46(_swig_i_1), *(*C.swig_type_47)(unsafe.Pointer(&_swig_i_2))))
+	swig_r = (int)(C._wrap_ctl_read_capi_1ac317b0f8f0c525(*(*C.swig_type_45)(unsafe.Pointer(&_swig_i_0)), C.swig_type_46(_swig_i_1), *(*C.swig_type_47)(unsafe.Pointer(&_swig_i_2))))
 	if Swig_escape_always_false {
 		Swig_escape_val = arg1
 	}
@@ -593,7 +593,7 @@ func Ctl_write(arg1 string, arg2 int64, arg3 uint64) (_swig_ret int) {
 	_swig_i_0 := arg1
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
-	swig_r = (int)(C._wrap_ctl_write_capi_9e1f661750d0c4ab(*(*C.swig_type_48)(unsafe.Pointer(&_swig_i_0)), C.swig_type_49(_swig_i_1), C.swig_type_50(_swig_i_2)))
+	swig_r = (int)(C._wrap_ctl_write_capi_1ac317b0f8f0c525(*(*C.swig_type_48)(unsafe.Pointer(&_swig_i_0)), C.swig_type_49(_swig_i_1), C.swig_type_50(_swig_i_2)))
 	if Swig_escape_always_false {
 		Swig_escape_val = arg1
 	}
@@ -603,7 +603,7 @@ func Ctl_write(arg1 string, arg2 int64, arg3 uint64) (_swig_ret int) {
 func Ctl_do(arg1 string) (_swig_ret int) {
 	var swig_r int
 	_swig_i_0 := arg1
-	swig_r = (int)(C._wrap_ctl_do_capi_9e1f661750d0c4ab(*(*C.swig_type_51)(unsafe.Pointer(&_swig_i_0))))
+	swig_r = (int)(C._wrap_ctl_do_capi_1ac317b0f8f0c525(*(*C.swig_type_51)(unsafe.Pointer(&_swig_i_0))))
 	if Swig_escape_always_false {
 		Swig_escape_val = arg1
 	}
@@ -616,7 +616,7 @@ func Ctl_swap(arg1 string, arg2 int64, arg3 uint64, arg4 []uint64) (_swig_ret in
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
 	_swig_i_3 := arg4
-	swig_r = (int)(C._wrap_ctl_swap_capi_9e1f661750d0c4ab(*(*C.swig_type_52)(unsafe.Pointer(&_swig_i_0)), C.swig_type_53(_swig_i_1), C.swig_type_54(_swig_i_2), *(*C.swig_type_55)(unsafe.Pointer(&_swig_i_3))))
+	swig_r = (int)(C._wrap_ctl_swap_capi_1ac317b0f8f0c525(*(*C.swig_type_52)(unsafe.Pointer(&_swig_i_0)), C.swig_type_53(_swig_i_1), C.swig_type_54(_swig_i_2), *(*C.swig_type_55)(unsafe.Pointer(&_swig_i_3))))
 	if Swig_escape_always_false {
 		Swig_escape_val = arg1
 	}
@@ -629,7 +629,7 @@ func Ctl_swap(arg1 string, arg2 int64, arg3 uint64, arg4 []uint64) (_swig_ret in
 func Ctl_read_text(arg1 string) (_swig_ret string) {
 	var swig_r string
 	_swig_i_0 := arg1
-	swig_r_p := C._wrap_ctl_read_text_capi_9e1f661750d0c4ab(*(*C.swig_type_57)(unsafe.Pointer(&_swig_i_0)))
+	swig_r_p := C._wrap_ctl_read_text_capi_1ac317b0f8f0c525(*(*C.swig_type_57)(unsafe.Pointer(&_swig_i_0)))
 	swig_r = *(*string)(unsafe.Pointer(&swig_r_p))
 	if Swig_escape_always_false {
 		Swig_escape_val = arg1
@@ -643,7 +643,7 @@ func Ctl_write_text(arg1 string, arg2 string) (_swig_ret int) {
 	var swig_r int
 	_swig_i_0 := arg1
 	_swig_i_1 := arg2
-	swig_r = (int)(C._wrap_ctl_write_text_capi_9e1f661750d0c4ab(*(*C.swig_type_58)(unsafe.Pointer(&_swig_i_0)), *(*C.swig_type_59)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int)(C._wrap_ctl_write_text_capi_1ac317b0f8f0c525(*(*C.swig_type_58)(unsafe.Pointer(&_swig_i_0)), *(*C.swig_type_59)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = arg1
 	}
@@ -655,7 +655,7 @@ func Ctl_write_text(arg1 string, arg2 string) (_swig_ret int) {
 
 func Ctl_names() (_swig_ret string) {
 	var swig_r string
-	swig_r_p := C._wrap_ctl_names_capi_9e1f661750d0c4ab()
+	swig_r_p := C._wrap_ctl_names_capi_1ac317b0f8f0c525()
 	swig_r = *(*string)(unsafe.Pointer(&swig_r_p))
 	var swig_r_1 string
  swig_r_1 = swigCopyString(swig_r) 
@@ -665,7 +665,7 @@ func Ctl_names() (_swig_ret string) {
 func Stats_text(arg1 string) (_swig_ret string) {
 	var swig_r string
 	_swig_i_0 := arg1
-	swig_r_p := C._wrap_stats_text_capi_9e1f661750d0c4ab(*(*C.swig_type_62)(unsafe.Pointer(&_swig_i_0)))
+	swig_r_p := C._wrap_stats_text_capi_1ac317b0f8f0c525(*(*C.swig_type_62)(unsafe.Pointer(&_swig_i_0)))
 	swig_r = *(*string)(unsafe.Pointer(&swig_r_p))
 	if Swig_escape_always_false {
 		Swig_escape_val = arg1
@@ -677,7 +677,7 @@ func Stats_text(arg1 string) (_swig_ret string) {
 
 func Metrics_text() (_swig_ret string) {
 	var swig_r string
-	swig_r_p := C._wrap_metrics_text_capi_9e1f661750d0c4ab()
+	swig_r_p := C._wrap_metrics_text_capi_1ac317b0f8f0c525()
 	swig_r = *(*string)(unsafe.Pointer(&swig_r_p))
 	var swig_r_1 string
  swig_r_1 = swigCopyString(swig_r) 

@@ -13,9 +13,9 @@ extern
 #ifdef __cplusplus
   "C"
 #endif
-  void cgo_panic__capi_9e1f661750d0c4ab(const char*);
+  void cgo_panic__capi_1ac317b0f8f0c525(const char*);
 static void _swig_gopanic(const char *p) {
-  cgo_panic__capi_9e1f661750d0c4ab(p);
+  cgo_panic__capi_1ac317b0f8f0c525(p);
 }
 
 
@@ -269,7 +269,8 @@ int ctl_swap(const char* name, size_t width, uint64_t new_value, uint64_t* value
 }
 
 char* ctl_read_text(const char* name) {
-    const char* text = NULL;
+    char room[64] = ""; /* where an arena's name is copied to; the others give an address */
+    const char* text = room;
     size_t length = sizeof text;
     return granary_mallctl(name, (void*)&text, &length, NULL, 0) == 0 && text ? strdup(text) : NULL;
 }
@@ -349,7 +350,7 @@ char* metrics_text(void) {
 extern "C" {
 #endif
 
-void _wrap_Swig_free_capi_9e1f661750d0c4ab(void *_swig_go_0) {
+void _wrap_Swig_free_capi_1ac317b0f8f0c525(void *_swig_go_0) {
   void *arg1 = 0 ;
   
   arg1 = *(void **)&_swig_go_0; 
@@ -359,7 +360,7 @@ void _wrap_Swig_free_capi_9e1f661750d0c4ab(void *_swig_go_0) {
 }
 
 
-void *_wrap_Swig_malloc_capi_9e1f661750d0c4ab(intgo _swig_go_0) {
+void *_wrap_Swig_malloc_capi_1ac317b0f8f0c525(intgo _swig_go_0) {
   int arg1 ;
   void *result = 0 ;
   void *_swig_go_result;
@@ -372,7 +373,7 @@ void *_wrap_Swig_malloc_capi_9e1f661750d0c4ab(intgo _swig_go_0) {
 }
 
 
-void _wrap_stats_v1_size_set_capi_9e1f661750d0c4ab(struct granary_stats_v1 *_swig_go_0, long long _swig_go_1) {
+void _wrap_stats_v1_size_set_capi_1ac317b0f8f0c525(struct granary_stats_v1 *_swig_go_0, long long _swig_go_1) {
   struct granary_stats_v1 *arg1 = 0 ;
   uint64_t arg2 ;
   
@@ -384,7 +385,7 @@ void _wrap_stats_v1_size_set_capi_9e1f661750d0c4ab(struct granary_stats_v1 *_swi
 }
 
 
-long long _wrap_stats_v1_size_get_capi_9e1f661750d0c4ab(struct granary_stats_v1 *_swig_go_0) {
+long long _wrap_stats_v1_size_get_capi_1ac317b0f8f0c525(struct granary_stats_v1 *_swig_go_0) {
   struct granary_stats_v1 *arg1 = 0 ;
   uint64_t result;
   long long _swig_go_result;
@@ -397,7 +398,7 @@ long long _wrap_stats_v1_size_get_capi_9e1f661750d0c4ab(struct granary_stats_v1 
 }
 
 
-void _wrap_stats_v1_epoch_set_capi_9e1f661750d0c4ab(struct granary_stats_v1 *_swig_go_0, long long _swig_go_1) {
+void _wrap_stats_v1_epoch_set_capi_1ac317b0f8f0c525(struct granary_stats_v1 *_swig_go_0, long long _swig_go_1) {
   struct granary_stats_v1 *arg1 = 0 ;
   uint64_t arg2 ;
   
@@ -409,7 +410,7 @@ void _wrap_stats_v1_epoch_set_capi_9e1f661750d0c4ab(struct granary_stats_v1 *_sw
 }
 
 
-long long _wrap_stats_v1_epoch_get_capi_9e1f661750d0c4ab(struct granary_stats_v1 *_swig_go_0) {
+long long _wrap_stats_v1_epoch_get_capi_1ac317b0f8f0c525(struct granary_stats_v1 *_swig_go_0) {
   struct granary_stats_v1 *arg1 = 0 ;
   uint64_t result;
   long long _swig_go_result;
@@ -422,7 +423,7 @@ long long _wrap_stats_v1_epoch_get_capi_9e1f661750d0c4ab(struct granary_stats_v1
 }
 
 
-void _wrap_stats_v1_allocated_set_capi_9e1f661750d0c4ab(struct granary_stats_v1 *_swig_go_0, long long _swig_go_1) {
+void _wrap_stats_v1_allocated_set_capi_1ac317b0f8f0c525(struct granary_stats_v1 *_swig_go_0, long long _swig_go_1) {
   struct granary_stats_v1 *arg1 = 0 ;
   uint64_t arg2 ;
   
@@ -434,7 +435,7 @@ void _wrap_stats_v1_allocated_set_capi_9e1f661750d0c4ab(struct granary_stats_v1 
 }
 
 
-long long _wrap_stats_v1_allocated_get_capi_9e1f661750d0c4ab(struct granary_stats_v1 *_swig_go_0) {
+long long _wrap_stats_v1_allocated_get_capi_1ac317b0f8f0c525(struct granary_stats_v1 *_swig_go_0) {
   struct granary_stats_v1 *arg1 = 0 ;
   uint64_t result;
   long long _swig_go_result;
@@ -447,7 +448,7 @@ long long _wrap_stats_v1_allocated_get_capi_9e1f661750d0c4ab(struct granary_stat
 }
 
 
-void _wrap_stats_v1_small_allocated_set_capi_9e1f661750d0c4ab(struct granary_stats_v1 *_swig_go_0, long long _swig_go_1) {
+void _wrap_stats_v1_small_allocated_set_capi_1ac317b0f8f0c525(struct granary_stats_v1 *_swig_go_0, long long _swig_go_1) {
   struct granary_stats_v1 *arg1 = 0 ;
   uint64_t arg2 ;
   
@@ -459,7 +460,7 @@ void _wrap_stats_v1_small_allocated_set_capi_9e1f661750d0c4ab(struct granary_sta
 }
 
 
-long long _wrap_stats_v1_small_allocated_get_capi_9e1f661750d0c4ab(struct granary_stats_v1 *_swig_go_0) {
+long long _wrap_stats_v1_small_allocated_get_capi_1ac317b0f8f0c525(struct granary_stats_v1 *_swig_go_0) {
   struct granary_stats_v1 *arg1 = 0 ;
   uint64_t result;
   long long _swig_go_result;
@@ -472,7 +473,7 @@ long long _wrap_stats_v1_small_allocated_get_capi_9e1f661750d0c4ab(struct granar
 }
 
 
-void _wrap_stats_v1_large_allocated_set_capi_9e1f661750d0c4ab(struct granary_stats_v1 *_swig_go_0, long long _swig_go_1) {
+void _wrap_stats_v1_large_allocated_set_capi_1ac317b0f8f0c525(struct granary_stats_v1 *_swig_go_0, long long _swig_go_1) {
   struct granary_stats_v1 *arg1 = 0 ;
   uint64_t arg2 ;
   
@@ -484,7 +485,7 @@ void _wrap_stats_v1_large_allocated_set_capi_9e1f661750d0c4ab(struct granary_sta
 }
 
 
-long long _wrap_stats_v1_large_allocated_get_capi_9e1f661750d0c4ab(struct granary_stats_v1 *_swig_go_0) {
+long long _wrap_stats_v1_large_allocated_get_capi_1ac317b0f8f0c525(struct granary_stats_v1 *_swig_go_0) {
   struct granary_stats_v1 *arg1 = 0 ;
   uint64_t result;
   long long _swig_go_result;
@@ -497,7 +498,7 @@ long long _wrap_stats_v1_large_allocated_get_capi_9e1f661750d0c4ab(struct granar
 }
 
 
-void _wrap_stats_v1_huge_allocated_set_capi_9e1f661750d0c4ab(struct granary_stats_v1 *_swig_go_0, long long _swig_go_1) {
+void _wrap_stats_v1_huge_allocated_set_capi_1ac317b0f8f0c525(struct granary_stats_v1 *_swig_go_0, long long _swig_go_1) {
   struct granary_stats_v1 *arg1 = 0 ;
   uint64_t arg2 ;
   
@@ -509,7 +510,7 @@ void _wrap_stats_v1_huge_allocated_set_capi_9e1f661750d0c4ab(struct granary_stat
 }
 
 
-long long _wrap_stats_v1_huge_allocated_get_capi_9e1f661750d0c4ab(struct granary_stats_v1 *_swig_go_0) {
+long long _wrap_stats_v1_huge_allocated_get_capi_1ac317b0f8f0c525(struct granary_stats_v1 *_swig_go_0) {
   struct granary_stats_v1 *arg1 = 0 ;
   uint64_t result;
   long long _swig_go_result;
@@ -522,7 +523,7 @@ long long _wrap_stats_v1_huge_allocated_get_capi_9e1f661750d0c4ab(struct granary
 }
 
 
-void _wrap_stats_v1_active_set_capi_9e1f661750d0c4ab(struct granary_stats_v1 *_swig_go_0, long long _swig_go_1) {
+void _wrap_stats_v1_active_set_capi_1ac317b0f8f0c525(struct granary_stats_v1 *_swig_go_0, long long _swig_go_1) {
   struct granary_stats_v1 *arg1 = 0 ;
   uint64_t arg2 ;
   
@@ -534,7 +535,7 @@ void _wrap_stats_v1_active_set_capi_9e1f661750d0c4ab(struct granary_stats_v1 *_s
 }
 
 
-long long _wrap_stats_v1_active_get_capi_9e1f661750d0c4ab(struct granary_stats_v1 *_swig_go_0) {
+long long _wrap_stats_v1_active_get_capi_1ac317b0f8f0c525(struct granary_stats_v1 *_swig_go_0) {
   struct granary_stats_v1 *arg1 = 0 ;
   uint64_t result;
   long long _swig_go_result;
@@ -547,7 +548,7 @@ long long _wrap_stats_v1_active_get_capi_9e1f661750d0c4ab(struct granary_stats_v
 }
 
 
-void _wrap_stats_v1_resident_set_capi_9e1f661750d0c4ab(struct granary_stats_v1 *_swig_go_0, long long _swig_go_1) {
+void _wrap_stats_v1_resident_set_capi_1ac317b0f8f0c525(struct granary_stats_v1 *_swig_go_0, long long _swig_go_1) {
   struct granary_stats_v1 *arg1 = 0 ;
   uint64_t arg2 ;
   
@@ -559,7 +560,7 @@ void _wrap_stats_v1_resident_set_capi_9e1f661750d0c4ab(struct granary_stats_v1 *
 }
 
 
-long long _wrap_stats_v1_resident_get_capi_9e1f661750d0c4ab(struct granary_stats_v1 *_swig_go_0) {
+long long _wrap_stats_v1_resident_get_capi_1ac317b0f8f0c525(struct granary_stats_v1 *_swig_go_0) {
   struct granary_stats_v1 *arg1 = 0 ;
   uint64_t result;
   long long _swig_go_result;
@@ -572,7 +573,7 @@ long long _wrap_stats_v1_resident_get_capi_9e1f661750d0c4ab(struct granary_stats
 }
 
 
-void _wrap_stats_v1_mapped_set_capi_9e1f661750d0c4ab(struct granary_stats_v1 *_swig_go_0, long long _swig_go_1) {
+void _wrap_stats_v1_mapped_set_capi_1ac317b0f8f0c525(struct granary_stats_v1 *_swig_go_0, long long _swig_go_1) {
   struct granary_stats_v1 *arg1 = 0 ;
   uint64_t arg2 ;
   
@@ -584,7 +585,7 @@ void _wrap_stats_v1_mapped_set_capi_9e1f661750d0c4ab(struct granary_stats_v1 *_s
 }
 
 
-long long _wrap_stats_v1_mapped_get_capi_9e1f661750d0c4ab(struct granary_stats_v1 *_swig_go_0) {
+long long _wrap_stats_v1_mapped_get_capi_1ac317b0f8f0c525(struct granary_stats_v1 *_swig_go_0) {
   struct granary_stats_v1 *arg1 = 0 ;
   uint64_t result;
   long long _swig_go_result;
@@ -597,7 +598,7 @@ long long _wrap_stats_v1_mapped_get_capi_9e1f661750d0c4ab(struct granary_stats_v
 }
 
 
-void _wrap_stats_v1_metadata_set_capi_9e1f661750d0c4ab(struct granary_stats_v1 *_swig_go_0, long long _swig_go_1) {
+void _wrap_stats_v1_metadata_set_capi_1ac317b0f8f0c525(struct granary_stats_v1 *_swig_go_0, long long _swig_go_1) {
   struct granary_stats_v1 *arg1 = 0 ;
   uint64_t arg2 ;
   
@@ -609,7 +610,7 @@ void _wrap_stats_v1_metadata_set_capi_9e1f661750d0c4ab(struct granary_stats_v1 *
 }
 
 
-long long _wrap_stats_v1_metadata_get_capi_9e1f661750d0c4ab(struct granary_stats_v1 *_swig_go_0) {
+long long _wrap_stats_v1_metadata_get_capi_1ac317b0f8f0c525(struct granary_stats_v1 *_swig_go_0) {
   struct granary_stats_v1 *arg1 = 0 ;
   uint64_t result;
   long long _swig_go_result;
@@ -622,7 +623,7 @@ long long _wrap_stats_v1_metadata_get_capi_9e1f661750d0c4ab(struct granary_stats
 }
 
 
-void _wrap_stats_v1_dirty_set_capi_9e1f661750d0c4ab(struct granary_stats_v1 *_swig_go_0, long long _swig_go_1) {
+void _wrap_stats_v1_dirty_set_capi_1ac317b0f8f0c525(struct granary_stats_v1 *_swig_go_0, long long _swig_go_1) {
   struct granary_stats_v1 *arg1 = 0 ;
   uint64_t arg2 ;
   
@@ -634,7 +635,7 @@ void _wrap_stats_v1_dirty_set_capi_9e1f661750d0c4ab(struct granary_stats_v1 *_sw
 }
 
 
-long long _wrap_stats_v1_dirty_get_capi_9e1f661750d0c4ab(struct granary_stats_v1 *_swig_go_0) {
+long long _wrap_stats_v1_dirty_get_capi_1ac317b0f8f0c525(struct granary_stats_v1 *_swig_go_0) {
   struct granary_stats_v1 *arg1 = 0 ;
   uint64_t result;
   long long _swig_go_result;
@@ -647,7 +648,7 @@ long long _wrap_stats_v1_dirty_get_capi_9e1f661750d0c4ab(struct granary_stats_v1
 }
 
 
-void _wrap_stats_v1_muzzy_set_capi_9e1f661750d0c4ab(struct granary_stats_v1 *_swig_go_0, long long _swig_go_1) {
+void _wrap_stats_v1_muzzy_set_capi_1ac317b0f8f0c525(struct granary_stats_v1 *_swig_go_0, long long _swig_go_1) {
   struct granary_stats_v1 *arg1 = 0 ;
   uint64_t arg2 ;
   
@@ -659,7 +660,7 @@ void _wrap_stats_v1_muzzy_set_capi_9e1f661750d0c4ab(struct granary_stats_v1 *_sw
 }
 
 
-long long _wrap_stats_v1_muzzy_get_capi_9e1f661750d0c4ab(struct granary_stats_v1 *_swig_go_0) {
+long long _wrap_stats_v1_muzzy_get_capi_1ac317b0f8f0c525(struct granary_stats_v1 *_swig_go_0) {
   struct granary_stats_v1 *arg1 = 0 ;
   uint64_t result;
   long long _swig_go_result;
@@ -672,7 +673,7 @@ long long _wrap_stats_v1_muzzy_get_capi_9e1f661750d0c4ab(struct granary_stats_v1
 }
 
 
-void _wrap_stats_v1_retained_set_capi_9e1f661750d0c4ab(struct granary_stats_v1 *_swig_go_0, long long _swig_go_1) {
+void _wrap_stats_v1_retained_set_capi_1ac317b0f8f0c525(struct granary_stats_v1 *_swig_go_0, long long _swig_go_1) {
   struct granary_stats_v1 *arg1 = 0 ;
   uint64_t arg2 ;
   
@@ -684,7 +685,7 @@ void _wrap_stats_v1_retained_set_capi_9e1f661750d0c4ab(struct granary_stats_v1 *
 }
 
 
-long long _wrap_stats_v1_retained_get_capi_9e1f661750d0c4ab(struct granary_stats_v1 *_swig_go_0) {
+long long _wrap_stats_v1_retained_get_capi_1ac317b0f8f0c525(struct granary_stats_v1 *_swig_go_0) {
   struct granary_stats_v1 *arg1 = 0 ;
   uint64_t result;
   long long _swig_go_result;
@@ -697,7 +698,7 @@ long long _wrap_stats_v1_retained_get_capi_9e1f661750d0c4ab(struct granary_stats
 }
 
 
-void _wrap_stats_v1_cached_set_capi_9e1f661750d0c4ab(struct granary_stats_v1 *_swig_go_0, long long _swig_go_1) {
+void _wrap_stats_v1_cached_set_capi_1ac317b0f8f0c525(struct granary_stats_v1 *_swig_go_0, long long _swig_go_1) {
   struct granary_stats_v1 *arg1 = 0 ;
   uint64_t arg2 ;
   
@@ -709,7 +710,7 @@ void _wrap_stats_v1_cached_set_capi_9e1f661750d0c4ab(struct granary_stats_v1 *_s
 }
 
 
-long long _wrap_stats_v1_cached_get_capi_9e1f661750d0c4ab(struct granary_stats_v1 *_swig_go_0) {
+long long _wrap_stats_v1_cached_get_capi_1ac317b0f8f0c525(struct granary_stats_v1 *_swig_go_0) {
   struct granary_stats_v1 *arg1 = 0 ;
   uint64_t result;
   long long _swig_go_result;
@@ -722,7 +723,7 @@ long long _wrap_stats_v1_cached_get_capi_9e1f661750d0c4ab(struct granary_stats_v
 }
 
 
-void _wrap_stats_v1_thread_cached_set_capi_9e1f661750d0c4ab(struct granary_stats_v1 *_swig_go_0, long long _swig_go_1) {
+void _wrap_stats_v1_thread_cached_set_capi_1ac317b0f8f0c525(struct granary_stats_v1 *_swig_go_0, long long _swig_go_1) {
   struct granary_stats_v1 *arg1 = 0 ;
   uint64_t arg2 ;
   
@@ -734,7 +735,7 @@ void _wrap_stats_v1_thread_cached_set_capi_9e1f661750d0c4ab(struct granary_stats
 }
 
 
-long long _wrap_stats_v1_thread_cached_get_capi_9e1f661750d0c4ab(struct granary_stats_v1 *_swig_go_0) {
+long long _wrap_stats_v1_thread_cached_get_capi_1ac317b0f8f0c525(struct granary_stats_v1 *_swig_go_0) {
   struct granary_stats_v1 *arg1 = 0 ;
   uint64_t result;
   long long _swig_go_result;
@@ -747,7 +748,7 @@ long long _wrap_stats_v1_thread_cached_get_capi_9e1f661750d0c4ab(struct granary_
 }
 
 
-void _wrap_stats_v1_run_bytes_set_capi_9e1f661750d0c4ab(struct granary_stats_v1 *_swig_go_0, long long _swig_go_1) {
+void _wrap_stats_v1_run_bytes_set_capi_1ac317b0f8f0c525(struct granary_stats_v1 *_swig_go_0, long long _swig_go_1) {
   struct granary_stats_v1 *arg1 = 0 ;
   uint64_t arg2 ;
   
@@ -759,7 +760,7 @@ void _wrap_stats_v1_run_bytes_set_capi_9e1f661750d0c4ab(struct granary_stats_v1 
 }
 
 
-long long _wrap_stats_v1_run_bytes_get_capi_9e1f661750d0c4ab(struct granary_stats_v1 *_swig_go_0) {
+long long _wrap_stats_v1_run_bytes_get_capi_1ac317b0f8f0c525(struct granary_stats_v1 *_swig_go_0) {
   struct granary_stats_v1 *arg1 = 0 ;
   uint64_t result;
   long long _swig_go_result;
@@ -772,7 +773,7 @@ long long _wrap_stats_v1_run_bytes_get_capi_9e1f661750d0c4ab(struct granary_stat
 }
 
 
-void _wrap_stats_v1_dirty_purged_set_capi_9e1f661750d0c4ab(struct granary_stats_v1 *_swig_go_0, long long _swig_go_1) {
+void _wrap_stats_v1_dirty_purged_set_capi_1ac317b0f8f0c525(struct granary_stats_v1 *_swig_go_0, long long _swig_go_1) {
   struct granary_stats_v1 *arg1 = 0 ;
   uint64_t arg2 ;
   
@@ -784,7 +785,7 @@ void _wrap_stats_v1_dirty_purged_set_capi_9e1f661750d0c4ab(struct granary_stats_
 }
 
 
-long long _wrap_stats_v1_dirty_purged_get_capi_9e1f661750d0c4ab(struct granary_stats_v1 *_swig_go_0) {
+long long _wrap_stats_v1_dirty_purged_get_capi_1ac317b0f8f0c525(struct granary_stats_v1 *_swig_go_0) {
   struct granary_stats_v1 *arg1 = 0 ;
   uint64_t result;
   long long _swig_go_result;
@@ -797,7 +798,7 @@ long long _wrap_stats_v1_dirty_purged_get_capi_9e1f661750d0c4ab(struct granary_s
 }
 
 
-void _wrap_stats_v1_muzzy_purged_set_capi_9e1f661750d0c4ab(struct granary_stats_v1 *_swig_go_0, long long _swig_go_1) {
+void _wrap_stats_v1_muzzy_purged_set_capi_1ac317b0f8f0c525(struct granary_stats_v1 *_swig_go_0, long long _swig_go_1) {
   struct granary_stats_v1 *arg1 = 0 ;
   uint64_t arg2 ;
   
@@ -809,7 +810,7 @@ void _wrap_stats_v1_muzzy_purged_set_capi_9e1f661750d0c4ab(struct granary_stats_
 }
 
 
-long long _wrap_stats_v1_muzzy_purged_get_capi_9e1f661750d0c4ab(struct granary_stats_v1 *_swig_go_0) {
+long long _wrap_stats_v1_muzzy_purged_get_capi_1ac317b0f8f0c525(struct granary_stats_v1 *_swig_go_0) {
   struct granary_stats_v1 *arg1 = 0 ;
   uint64_t result;
   long long _swig_go_result;
@@ -822,7 +823,7 @@ long long _wrap_stats_v1_muzzy_purged_get_capi_9e1f661750d0c4ab(struct granary_s
 }
 
 
-void _wrap_stats_v1_large_live_set_capi_9e1f661750d0c4ab(struct granary_stats_v1 *_swig_go_0, long long _swig_go_1) {
+void _wrap_stats_v1_large_live_set_capi_1ac317b0f8f0c525(struct granary_stats_v1 *_swig_go_0, long long _swig_go_1) {
   struct granary_stats_v1 *arg1 = 0 ;
   uint64_t arg2 ;
   
@@ -834,7 +835,7 @@ void _wrap_stats_v1_large_live_set_capi_9e1f661750d0c4ab(struct granary_stats_v1
 }
 
 
-long long _wrap_stats_v1_large_live_get_capi_9e1f661750d0c4ab(struct granary_stats_v1 *_swig_go_0) {
+long long _wrap_stats_v1_large_live_get_capi_1ac317b0f8f0c525(struct granary_stats_v1 *_swig_go_0) {
   struct granary_stats_v1 *arg1 = 0 ;
   uint64_t result;
   long long _swig_go_result;
@@ -847,7 +848,7 @@ long long _wrap_stats_v1_large_live_get_capi_9e1f661750d0c4ab(struct granary_sta
 }
 
 
-void _wrap_stats_v1_huge_live_set_capi_9e1f661750d0c4ab(struct granary_stats_v1 *_swig_go_0, long long _swig_go_1) {
+void _wrap_stats_v1_huge_live_set_capi_1ac317b0f8f0c525(struct granary_stats_v1 *_swig_go_0, long long _swig_go_1) {
   struct granary_stats_v1 *arg1 = 0 ;
   uint64_t arg2 ;
   
@@ -859,7 +860,7 @@ void _wrap_stats_v1_huge_live_set_capi_9e1f661750d0c4ab(struct granary_stats_v1 
 }
 
 
-long long _wrap_stats_v1_huge_live_get_capi_9e1f661750d0c4ab(struct granary_stats_v1 *_swig_go_0) {
+long long _wrap_stats_v1_huge_live_get_capi_1ac317b0f8f0c525(struct granary_stats_v1 *_swig_go_0) {
   struct granary_stats_v1 *arg1 = 0 ;
   uint64_t result;
   long long _swig_go_result;
@@ -872,7 +873,7 @@ long long _wrap_stats_v1_huge_live_get_capi_9e1f661750d0c4ab(struct granary_stat
 }
 
 
-void _wrap_stats_v1_arenas_set_capi_9e1f661750d0c4ab(struct granary_stats_v1 *_swig_go_0, long long _swig_go_1) {
+void _wrap_stats_v1_arenas_set_capi_1ac317b0f8f0c525(struct granary_stats_v1 *_swig_go_0, long long _swig_go_1) {
   struct granary_stats_v1 *arg1 = 0 ;
   uint64_t arg2 ;
   
@@ -884,7 +885,7 @@ void _wrap_stats_v1_arenas_set_capi_9e1f661750d0c4ab(struct granary_stats_v1 *_s
 }
 
 
-long long _wrap_stats_v1_arenas_get_capi_9e1f661750d0c4ab(struct granary_stats_v1 *_swig_go_0) {
+long long _wrap_stats_v1_arenas_get_capi_1ac317b0f8f0c525(struct granary_stats_v1 *_swig_go_0) {
   struct granary_stats_v1 *arg1 = 0 ;
   uint64_t result;
   long long _swig_go_result;
@@ -897,7 +898,7 @@ long long _wrap_stats_v1_arenas_get_capi_9e1f661750d0c4ab(struct granary_stats_v
 }
 
 
-void _wrap_stats_v1_threads_set_capi_9e1f661750d0c4ab(struct granary_stats_v1 *_swig_go_0, long long _swig_go_1) {
+void _wrap_stats_v1_threads_set_capi_1ac317b0f8f0c525(struct granary_stats_v1 *_swig_go_0, long long _swig_go_1) {
   struct granary_stats_v1 *arg1 = 0 ;
   uint64_t arg2 ;
   
@@ -909,7 +910,7 @@ void _wrap_stats_v1_threads_set_capi_9e1f661750d0c4ab(struct granary_stats_v1 *_
 }
 
 
-long long _wrap_stats_v1_threads_get_capi_9e1f661750d0c4ab(struct granary_stats_v1 *_swig_go_0) {
+long long _wrap_stats_v1_threads_get_capi_1ac317b0f8f0c525(struct granary_stats_v1 *_swig_go_0) {
   struct granary_stats_v1 *arg1 = 0 ;
   uint64_t result;
   long long _swig_go_result;
@@ -922,7 +923,7 @@ long long _wrap_stats_v1_threads_get_capi_9e1f661750d0c4ab(struct granary_stats_
 }
 
 
-struct granary_stats_v1 *_wrap_new_stats_v1_capi_9e1f661750d0c4ab() {
+struct granary_stats_v1 *_wrap_new_stats_v1_capi_1ac317b0f8f0c525() {
   struct granary_stats_v1 *result = 0 ;
   struct granary_stats_v1 *_swig_go_result;
   
@@ -933,7 +934,7 @@ struct granary_stats_v1 *_wrap_new_stats_v1_capi_9e1f661750d0c4ab() {
 }
 
 
-void _wrap_delete_stats_v1_capi_9e1f661750d0c4ab(struct granary_stats_v1 *_swig_go_0) {
+void _wrap_delete_stats_v1_capi_1ac317b0f8f0c525(struct granary_stats_v1 *_swig_go_0) {
   struct granary_stats_v1 *arg1 = 0 ;
   
   arg1 = *(struct granary_stats_v1 **)&_swig_go_0; 
@@ -943,7 +944,7 @@ void _wrap_delete_stats_v1_capi_9e1f661750d0c4ab(struct granary_stats_v1 *_swig_
 }
 
 
-intgo _wrap_stats_v1_read_capi_9e1f661750d0c4ab(struct granary_stats_v1 *_swig_go_0) {
+intgo _wrap_stats_v1_read_capi_1ac317b0f8f0c525(struct granary_stats_v1 *_swig_go_0) {
   struct granary_stats_v1 *arg1 = 0 ;
   int result;
   intgo _swig_go_result;
@@ -956,7 +957,7 @@ intgo _wrap_stats_v1_read_capi_9e1f661750d0c4ab(struct granary_stats_v1 *_swig_g
 }
 
 
-intgo _wrap_ctl_read_capi_9e1f661750d0c4ab(_gostring_ _swig_go_0, long long _swig_go_1, _goslice_ _swig_go_2) {
+intgo _wrap_ctl_read_capi_1ac317b0f8f0c525(_gostring_ _swig_go_0, long long _swig_go_1, _goslice_ _swig_go_2) {
   char *arg1 = 0 ;
   size_t arg2 ;
   uint64_t *arg3 = 0 ;
@@ -991,7 +992,7 @@ intgo _wrap_ctl_read_capi_9e1f661750d0c4ab(_gostring_ _swig_go_0, long long _swi
 }
 
 
-intgo _wrap_ctl_write_capi_9e1f661750d0c4ab(_gostring_ _swig_go_0, long long _swig_go_1, long long _swig_go_2) {
+intgo _wrap_ctl_write_capi_1ac317b0f8f0c525(_gostring_ _swig_go_0, long long _swig_go_1, long long _swig_go_2) {
   char *arg1 = 0 ;
   size_t arg2 ;
   uint64_t arg3 ;
@@ -1015,7 +1016,7 @@ intgo _wrap_ctl_write_capi_9e1f661750d0c4ab(_gostring_ _swig_go_0, long long _sw
 }
 
 
-intgo _wrap_ctl_do_capi_9e1f661750d0c4ab(_gostring_ _swig_go_0) {
+intgo _wrap_ctl_do_capi_1ac317b0f8f0c525(_gostring_ _swig_go_0) {
   char *arg1 = 0 ;
   char *temp1 ;
   int result;
@@ -1035,7 +1036,7 @@ intgo _wrap_ctl_do_capi_9e1f661750d0c4ab(_gostring_ _swig_go_0) {
 }
 
 
-intgo _wrap_ctl_swap_capi_9e1f661750d0c4ab(_gostring_ _swig_go_0, long long _swig_go_1, long long _swig_go_2, _goslice_ _swig_go_3) {
+intgo _wrap_ctl_swap_capi_1ac317b0f8f0c525(_gostring_ _swig_go_0, long long _swig_go_1, long long _swig_go_2, _goslice_ _swig_go_3) {
   char *arg1 = 0 ;
   size_t arg2 ;
   uint64_t arg3 ;
@@ -1072,7 +1073,7 @@ intgo _wrap_ctl_swap_capi_9e1f661750d0c4ab(_gostring_ _swig_go_0, long long _swi
 }
 
 
-_gostring_ _wrap_ctl_read_text_capi_9e1f661750d0c4ab(_gostring_ _swig_go_0) {
+_gostring_ _wrap_ctl_read_text_capi_1ac317b0f8f0c525(_gostring_ _swig_go_0) {
   char *arg1 = 0 ;
   char *temp1 ;
   char *result = 0 ;
@@ -1093,7 +1094,7 @@ _gostring_ _wrap_ctl_read_text_capi_9e1f661750d0c4ab(_gostring_ _swig_go_0) {
 }
 
 
-intgo _wrap_ctl_write_text_capi_9e1f661750d0c4ab(_gostring_ _swig_go_0, _gostring_ _swig_go_1) {
+intgo _wrap_ctl_write_text_capi_1ac317b0f8f0c525(_gostring_ _swig_go_0, _gostring_ _swig_go_1) {
   char *arg1 = 0 ;
   char *arg2 = 0 ;
   char *temp1 ;
@@ -1122,7 +1123,7 @@ intgo _wrap_ctl_write_text_capi_9e1f661750d0c4ab(_gostring_ _swig_go_0, _gostrin
 }
 
 
-_gostring_ _wrap_ctl_names_capi_9e1f661750d0c4ab() {
+_gostring_ _wrap_ctl_names_capi_1ac317b0f8f0c525() {
   char *result = 0 ;
   _gostring_ _swig_go_result;
   
@@ -1134,7 +1135,7 @@ _gostring_ _wrap_ctl_names_capi_9e1f661750d0c4ab() {
 }
 
 
-_gostring_ _wrap_stats_text_capi_9e1f661750d0c4ab(_gostring_ _swig_go_0) {
+_gostring_ _wrap_stats_text_capi_1ac317b0f8f0c525(_gostring_ _swig_go_0) {
   char *arg1 = 0 ;
   char *temp1 ;
   char *result = 0 ;
@@ -1155,7 +1156,7 @@ _gostring_ _wrap_stats_text_capi_9e1f661750d0c4ab(_gostring_ _swig_go_0) {
 }
 
 
-_gostring_ _wrap_metrics_text_capi_9e1f661750d0c4ab() {
+_gostring_ _wrap_metrics_text_capi_1ac317b0f8f0c525() {
   char *result = 0 ;
   _gostring_ _swig_go_result;
   
