@@ -113,7 +113,8 @@ func (c Control) act() error {
 }
 
 func purge() error {
-	if err := Ctl("thread.tcache.flush").Do(); err != nil {
+	// EFAULT: this thread has no cache.
+	if err := Ctl("thread.tcache.flush").Do(); err != nil && !errors.Is(err, syscall.EFAULT) {
 		return err
 	}
 	return Ctl("arena.4096.purge").Do() // all arenas

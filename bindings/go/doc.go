@@ -16,8 +16,9 @@
 // nothing. Every handle knows the generation of its block. Types that hold Go pointers are refused,
 // since the garbage collector would not see them.
 //
-// A slice from [Buf.Slice] is an ordinary slice: it must not be used after Free, and nothing checks
-// that. Ask the handle again instead of keeping the slice.
+// A slice from [Buf.Slice] is an ordinary slice: it must not be used after Free. Ask the handle again
+// instead of keeping the slice. To find such mistakes, run the program with GRANARY_GO=guard in the
+// environment: then every block has pages of its own, which fault after Free and behind the end.
 //
 // # Accounting
 //

@@ -117,16 +117,16 @@ func TestUnusedMemoryIsPurgedBeforeTheLimitAndNotEarlier(t *testing.T) {
 	held.Free()
 }
 
-// TestTheCollectorWorksHarderUnderTheLoweredLimit: the Go heap stays within what granary leaves of the
-// limit, though GOGC alone would let it grow beyond.
+// TestTheCollectorWorksHarderUnderTheLoweredLimit: the Go heap stays near what granary leaves of the
+// limit, a hundred MiB; with the whole limit it would be 500.
 func TestTheCollectorWorksHarderUnderTheLoweredLimit(t *testing.T) {
 	const total = 512 << 20
 	held := touched(400 << 20)
 	defer held.Free()
-	defer debug.SetGCPercent(debug.SetGCPercent(1000))
+	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // the limit alone makes it collect
 	m := manage(t, granary.LimitOptions{Total: total})
 	update(t, m)
-	live := make([][]byte, 20) // 20 MiB live; with GOGC=1000 the heap would grow to 200
+	live := make([][]byte, 20) // 20 MiB live of 2000 that are allocated
 	var most uint64
 	for i := 0; i < 2000; i++ {
 		live[i%len(live)] = make([]byte, 1<<20)
@@ -137,7 +137,7 @@ func TestTheCollectorWorksHarderUnderTheLoweredLimit(t *testing.T) {
 		}
 	}
 	runtime.KeepAlive(live)
-	if most > 150<<20 {
+	if most > 256<<20 {
 		t.Errorf("the Go runtime took %d MiB beside granary's 400, of 512", most>>20)
 	}
 }

@@ -11,7 +11,37 @@
 // cgo (or with the tag granary_goheap).
 package backend
 
-import "unsafe"
+import (
+	"os"
+	"unsafe"
+)
+
+// Guarded says that every block has pages of its own, see guard_unix.go: GRANARY_GO=guard in the
+// environment.
+var Guarded = guardSupported && os.Getenv("GRANARY_GO") == "guard"
+
+// AllocBatch stores the addresses of len(out) blocks of size bytes in out and returns how many there
+// are: fewer when memory is exhausted. With zero all bytes are zero.
+func AllocBatch(size uintptr, zero bool, out []uintptr) int {
+	switch {
+	case len(out) == 0:
+		return 0
+	case Guarded:
+		return guardBatch(size, out)
+	}
+	return allocBatch(size, zero, out)
+}
+
+// FreeBatch gives blocks back.
+func FreeBatch(addresses []uintptr) {
+	switch {
+	case len(addresses) == 0:
+	case Guarded:
+		unguardBatch(addresses)
+	default:
+		freeBatch(addresses)
+	}
+}
 
 // Pointer turns an address of this backend into a pointer.
 func Pointer(address uintptr) unsafe.Pointer {

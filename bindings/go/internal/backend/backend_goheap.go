@@ -18,8 +18,8 @@ var (
 	live = map[uintptr][]uint64{}
 )
 
-// AllocBatch stores the addresses of len(out) blocks of size bytes in out. All bytes are zero.
-func AllocBatch(size uintptr, _ bool, out []uintptr) int {
+// All bytes are zero.
+func allocBatch(size uintptr, _ bool, out []uintptr) int {
 	mu.Lock()
 	defer mu.Unlock()
 	for i := range out {
@@ -30,20 +30,12 @@ func AllocBatch(size uintptr, _ bool, out []uintptr) int {
 	return len(out)
 }
 
-// FreeBatch gives blocks back.
-func FreeBatch(addresses []uintptr) {
+func freeBatch(addresses []uintptr) {
 	mu.Lock()
 	defer mu.Unlock()
 	for _, address := range addresses {
 		delete(live, address)
 	}
-}
-
-// Resize makes the block at address size bytes long where it is and says whether it could.
-func Resize(address, size uintptr) bool {
-	mu.Lock()
-	defer mu.Unlock()
-	return uintptr(len(live[address]))*8 >= size
 }
 
 // Owns says whether a block of this backend begins where the pointer points.

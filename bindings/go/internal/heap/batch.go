@@ -12,7 +12,7 @@ import (
 // false if there is no memory.
 func AllocMany(out []Handle, size uintptr, length int, tag uint32, zero bool) bool {
 	class := classOf(size)
-	if class == classLarge {
+	if class == classLarge || backend.Guarded {
 		return allocLarge(out, size, length, tag, zero)
 	}
 	s := near.Get().(*shard)
@@ -44,7 +44,8 @@ func (s *shard) allocMany(class int, out []Handle, size uintptr, length int, tag
 	return true
 }
 
-// allocLarge asks the backend before it takes a lock: a large block may take its time.
+// allocLarge gives blocks that are not kept here: large ones, and all in guard mode. It asks the
+// backend before it takes a lock: a large block may take its time.
 func allocLarge(out []Handle, size uintptr, length int, tag uint32, zero bool) bool {
 	var one [1]uintptr
 	addresses := one[:]

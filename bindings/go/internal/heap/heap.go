@@ -78,7 +78,7 @@ func Trace(on bool) bool { return tracing.Swap(on) }
 // Alloc gives a block of size bytes, described as length elements. False if there is no memory.
 func Alloc(size uintptr, length int, tag uint32, zero bool) (Handle, bool) {
 	class := classOf(size)
-	if class == classLarge {
+	if class == classLarge || backend.Guarded {
 		var out [1]Handle
 		ok := allocLarge(out[:], size, length, tag, zero)
 		return out[0], ok
