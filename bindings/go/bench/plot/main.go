@@ -41,6 +41,18 @@ func read(path string) (plotter.XYs, error) {
 	return points, nil
 }
 
+// every puts a label at the multiples of a step.
+func every(step int) plot.Ticker {
+	return plot.TickerFunc(func(low, high float64) (ticks []plot.Tick) {
+		for at := 0; float64(at) <= high; at += step {
+			if float64(at) >= low {
+				ticks = append(ticks, plot.Tick{Value: float64(at), Label: strconv.Itoa(at)})
+			}
+		}
+		return ticks
+	})
+}
+
 func main() {
 	output := flag.String("o", "rss.svg", "the file to write")
 	title := flag.String("title", "", "the title")
@@ -67,6 +79,9 @@ func main() {
 	if err := plotutil.AddLines(p, lines...); err != nil {
 		log.Fatal(err)
 	}
+	p.Y.Max *= 1.3 // room for the legend
+	p.Y.Tick.Marker = every(50)
+	p.X.Tick.Marker = every(2)
 	if err := p.Save(8*vg.Inch, 4.5*vg.Inch, *output); err != nil {
 		log.Fatal(err)
 	}
