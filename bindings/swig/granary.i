@@ -26,7 +26,7 @@
 /* Of the header the statistics alone, so that the struct is written down once. */
 %rename("$ignore", %$isglobal) "";
 %rename("$ignore", notregexmatch$name="^granary_stats_v1$", %$isclass) "";
-%warnfilter(314) granary_ctl_node::type; /* ignored, and a word of Go */
+#pragma SWIG nowarn=314 /* a member that is a word of Go, of a struct that is ignored */
 %rename(stats_v1) granary_stats_v1;
 %include <granary/granary.h>
 %rename("%s", %$isglobal) "";
@@ -70,7 +70,8 @@ int ctl_swap(const char* name, size_t width, uint64_t new_value, uint64_t* value
 }
 
 char* ctl_read_text(const char* name) {
-    const char* text = NULL;
+    char room[64] = ""; /* where an arena's name is copied to; the others give an address */
+    const char* text = room;
     size_t length = sizeof text;
     return granary_mallctl(name, (void*)&text, &length, NULL, 0) == 0 && text ? strdup(text) : NULL;
 }
