@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import warnings
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Optional
@@ -40,8 +40,7 @@ class Arena:
                  muzzy_decay_ms: Optional[int] = None) -> None:
         self._index: Optional[int] = int(ctl["arenas.create"] or 0)
         self._live: dict[int, int] = {}
-        self._finalizer = weakref.finalize(self, _end_forgotten, self._index)
-        self._finalizer.atexit = False
+        self._finalizer = _at_end_of(self, _end_forgotten, self._index)
         if name is not None:
             ctl[f"arena.{self._index}.name"] = name
         if dirty_decay_ms is not None:
@@ -81,7 +80,7 @@ class Arena:
         holder: ctypes.Array[ctypes.c_ubyte] = (ctypes.c_ubyte * size).from_address(address)
         self._live[address] = size
         # The last view lets go of the holder; the finalizer keeps the arena until then.
-        weakref.finalize(holder, _free_block, self, address).atexit = False
+        _at_end_of(holder, _free_block, self, address)
         return memoryview(holder).cast("B")
 
     @contextmanager
@@ -147,6 +146,13 @@ class Arena:
 def arena(name: Optional[str] = None, **options: Any) -> Arena:
     """A new arena; options as of Arena."""
     return Arena(name, **options)
+
+
+def _at_end_of(thing: Any, function: Callable[..., None], *arguments: Any) -> Any:
+    """Calls the function when the thing is gone, but not for what lives until the interpreter ends."""
+    finalizer: Any = weakref.finalize(thing, function, *arguments)
+    finalizer.atexit = False
+    return finalizer
 
 
 def _free_block(owner: Arena, address: int) -> None:

@@ -12,6 +12,7 @@ context variable: a new thread starts with numpy's own, and an asyncio task with
 from __future__ import annotations
 
 import ctypes
+import importlib
 import mmap
 import threading
 from types import TracebackType
@@ -32,10 +33,8 @@ _CAPSULE = b"mem_handler"
 if tuple(int(part) for part in numpy.__version__.split(".")[:2]) < (1, 22):
     raise NotSupportedError(f"numpy {numpy.__version__} has no memory handlers; 1.22 is the first")
 
-if hasattr(numpy, "_core"):
-    from numpy._core import multiarray as _multiarray
-else:
-    from numpy.core import multiarray as _multiarray  # type: ignore[no-redef]
+_multiarray: Any = importlib.import_module(
+    "numpy._core.multiarray" if hasattr(numpy, "_core") else "numpy.core.multiarray")
 
 
 def _set_handler(capsule: Any) -> Any:
