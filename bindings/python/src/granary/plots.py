@@ -11,7 +11,7 @@ from ._recorder import Recorder
 from ._stats import Stats, stats
 from .errors import NotSupportedError
 
-__all__ = ["heap_map_plot", "memory_over_time", "waste_per_class"]
+__all__ = ["heap_map_legend", "heap_map_plot", "memory_over_time", "waste_per_class"]
 
 # Unlike in hue and in lightness, also to colour-blind eyes.
 _PARTS = (
@@ -64,10 +64,19 @@ def waste_per_class(of: Optional[Stats] = None, ax: Any = None) -> Any:
     ax.bar(places, live, color=_PARTS[0][1], label="live")
     ax.bar(places, [b.waste / _MIB for b in bins], bottom=live, color=_PARTS[1][1],
            label="free in runs and caches")
-    ax.set_xticks(list(places), [str(b.size) for b in bins], rotation=90, fontsize=8)
+    ax.set_xticks(list(places), [str(b.size) for b in bins], rotation=90,
+                  fontsize=8 if len(bins) < 25 else 6)
     ax.set(xlabel="size class, bytes", ylabel="MiB", title="Runs by size class")
     ax.legend(frameon=False)
     return ax
+
+
+def heap_map_legend() -> list[Any]:
+    """Patches with names, for a legend of one's own."""
+    _pyplot()
+    from matplotlib.patches import Patch
+    return [Patch(facecolor=colour, edgecolor="#808080", label=name)
+            for colour, name in zip(_STATES, _heap_map.NAMES)]
 
 
 def heap_map_plot(of: Optional[HeapMap] = None, ax: Any = None) -> Any:
@@ -75,7 +84,6 @@ def heap_map_plot(of: Optional[HeapMap] = None, ax: Any = None) -> Any:
     picture = of or heap_map()
     pyplot = _pyplot()
     from matplotlib.colors import ListedColormap
-    from matplotlib.patches import Patch
     per_row = picture.chunk // picture.page
     rows = [list(span.pages[at:at + per_row]) for span in picture.spans
             for at in range(0, len(span.pages), per_row)]
@@ -88,7 +96,5 @@ def heap_map_plot(of: Optional[HeapMap] = None, ax: Any = None) -> Any:
               interpolation="nearest")
     ax.set(xlabel=f"page of {_format.in_bytes(picture.page)}", ylabel=f"chunk of {_format.in_bytes(picture.chunk)}",
            title="Heap map")
-    ax.legend(handles=[Patch(facecolor=colour, edgecolor="#808080", label=name)
-                       for colour, name in zip(_STATES, _heap_map.NAMES)],
-              loc="upper left", bbox_to_anchor=(1.01, 1), frameon=False)
+    ax.legend(handles=heap_map_legend(), loc="upper left", bbox_to_anchor=(1.01, 1), frameon=False)
     return ax
