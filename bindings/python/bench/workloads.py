@@ -18,7 +18,7 @@ def json_documents(scale: float) -> int:
     choose = random.Random(1)
     kept: list[object] = []
     total = 0
-    for k in range(int(400 * scale)):
+    for k in range(int(1000 * scale)):
         document = {"id": k, "items": [{"name": f"item {i}", "price": i * 1.25, "tags": ["a" * (i % 40), str(i)]}
                                        for i in range(200 + choose.randrange(400))]}
         text = json.dumps(document)
@@ -31,7 +31,7 @@ def json_documents(scale: float) -> int:
 
 def sqlite_tables(scale: float) -> int:
     """Fills a table with texts and blobs, an index, joins, updates and deletes, in memory."""
-    rows = int(60_000 * scale)
+    rows = int(200_000 * scale)
     db = sqlite3.connect(":memory:")
     db.execute("create table t(a integer primary key, b text, c blob)")
     db.executemany("insert into t values(?, ?, ?)", ((k, f"text {k * 7919 % rows}" * 3, b"y" * (k % 500))
@@ -50,7 +50,7 @@ def regex_texts(scale: float) -> int:
     """Tokenises, searches and rewrites log lines."""
     choose = random.Random(2)
     lines = [f"2026-11-{k % 28 + 1:02d}T12:{k % 60:02d}:07 host{k % 90} app[{k}]: GET /a/{k % 977}?q={'x' * (k % 60)} "
-             f"{choose.randrange(100, 600)} {choose.randrange(10 ** 6)}us" for k in range(int(60_000 * scale))]
+             f"{choose.randrange(100, 600)} {choose.randrange(10 ** 6)}us" for k in range(int(150_000 * scale))]
     line = re.compile(r"(?P<when>\S+) (?P<host>\w+) (?P<app>\w+)\[(?P<pid>\d+)\]: (?P<verb>[A-Z]+) "
                       r"(?P<path>\S+) (?P<code>\d+) (?P<us>\d+)us")
     token = re.compile(r"\d+|\w+|[^\w\s]")
@@ -69,7 +69,7 @@ def numpy_arrays(scale: float) -> int:
     generator = numpy.random.default_rng(3)
     kept: list[object] = []
     total = 0.0
-    for k in range(int(300 * scale)):
+    for k in range(int(150 * scale)):
         n = int(generator.integers(1000, 200_000))
         a, b = generator.random(n), generator.random(n)
         c = numpy.sqrt(a * a + b * b) - (a + b) / 2

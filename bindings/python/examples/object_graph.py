@@ -61,11 +61,10 @@ def draw(recorder: granary.Recorder, marks: list[tuple[float, str]], half: grana
         top.axvline(second, color="#606060", linewidth=0.8, linestyle=":")
         top.text(second, highest * (1.2 - 0.1 * (k % 2)), f"{name} ", fontsize=9, ha="right" if k else "left")
     plots.waste_per_class(half, figure.add_subplot(grid[1, 0])).set_title("Runs by size class, half freed")
-    plots.heap_map_plot(picture, figure.add_subplot(grid[1, 1])).set_title("Heap map, half freed")
-    figure.axes[2].get_legend().remove()
-    handles = plots.heap_map_legend()
-    figure.axes[2].legend(handles=handles, loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=2, frameon=False,
-                          fontsize=8)
+    right: Any = figure.add_subplot(grid[1, 1])
+    plots.heap_map_plot(picture, right).set_title("Heap map, half freed")
+    right.legend(handles=plots.heap_map_legend(), loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=2,
+                 frameon=False, fontsize=8)
     figure.savefig(path, dpi=80)
 
 

@@ -19,6 +19,7 @@
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <granary/granary.h>
 
@@ -115,16 +116,6 @@ static const struct allocator functions[kDomains] = {
     {NULL, obj_malloc, obj_calloc, obj_realloc, obj_free},
 };
 
-/* Notes what a domain has now, and returns the table to install in its place. Once for each domain
- * (H1). */
-EXPORT const struct allocator* granary_python_prepare(int index, const struct allocator* below) {
-    struct domain* const domain = &domains[index];
-    domain->below = *below;
-    domain->table = functions[index];
-    domain->table.ctx = below->ctx;
-    return &domain->table;
-}
-
 /* What was noted; ctx and functions are null before. */
 EXPORT const struct allocator* granary_python_below(int index) {
     return &domains[index].below;
@@ -184,13 +175,6 @@ static void arena_free(void* ctx, void* pointer, size_t size) {
     arenas.below.free(arenas.below.ctx, pointer, size);
 }
 
-EXPORT const struct arena_allocator* granary_python_arenas_prepare(
-    const struct arena_allocator* below) {
-    arenas.below = *below;
-    arenas.table = (struct arena_allocator){below->ctx, arena_alloc, arena_free};
-    return &arenas.table;
-}
-
 EXPORT const struct arena_allocator* granary_python_arenas_below(void) {
     return &arenas.below;
 }
@@ -215,4 +199,56 @@ EXPORT uint64_t granary_python_arenas_foreign_frees(void) {
 /* Arenas that pymalloc has had from granary. */
 EXPORT uint64_t granary_python_arenas_taken(void) {
     return atomic_load_explicit(&arenas.taken, memory_order_relaxed);
+}
+
+/* ---- Installation --------------------------------------------------------------------------- */
+
+/* CPython's functions, as Python found them. */
+struct interpreter {
+    void (*get)(int domain, struct allocator* table);
+    void (*set)(int domain, struct allocator* table);
+    void (*get_arenas)(struct arena_allocator* table);
+    void (*set_arenas)(struct arena_allocator* table);
+};
+
+static int is_as_seen(const struct interpreter* python, const struct allocator* seen,
+                      const struct arena_allocator* seen_arenas) {
+    for (int k = 0; k < kDomains; ++k) {
+        struct allocator now;
+        python->get(k, &now);
+        if (memcmp(&now, &seen[k], sizeof now) != 0)
+            return 0;
+    }
+    struct arena_allocator now;
+    python->get_arenas(&now);
+    return memcmp(&now, seen_arenas, sizeof now) == 0;
+}
+
+/* Puts granary's tables over those of the domains in `mask` (1 << domain; 1 << kDomains: the arenas),
+ * routing nothing yet. `seen` is what the caller decided by; 0, and nothing is done, if somebody has
+ * changed a table since. The interpreter's lock is held from the look to the last table. */
+EXPORT int granary_python_publish(unsigned mask, const struct interpreter* python,
+                                  const struct allocator seen[kDomains],
+                                  const struct arena_allocator* seen_arenas) {
+    if (!is_as_seen(python, seen, seen_arenas))
+        return 0;
+    for (int k = 0; k < kDomains; ++k) {
+        struct domain* const domain = &domains[k];
+        if (!(mask & 1U << k))
+            continue;
+        if (!domain->below.malloc) { /* H1 */
+            domain->below = seen[k];
+            domain->table = functions[k];
+            domain->table.ctx = seen[k].ctx;
+        }
+        python->set(k, &domain->table);
+    }
+    if (mask & 1U << kDomains) {
+        if (!arenas.below.alloc) {
+            arenas.below = *seen_arenas;
+            arenas.table = (struct arena_allocator){seen_arenas->ctx, arena_alloc, arena_free};
+        }
+        python->set_arenas(&arenas.table);
+    }
+    return 1;
 }

@@ -283,6 +283,28 @@ def test_installing_twice_is_once(python: Callable[..., Outcome]) -> None:
     assert set(told["states"].values()) == {"active"}
 
 
+def test_a_table_that_changes_in_between_is_noticed(python: Callable[..., Outcome]) -> None:
+    """Another thread starts tracemalloc between the look and the installation."""
+    told = python("TARGET = 'all'\n" + PRELUDE + """
+        real = gp._must_install_arenas
+        def late(table):
+            tracemalloc.start()
+            return real(table)
+        gp._must_install_arenas = late
+        try:
+            install(); result = "done"
+        except granary.InstallError as error:
+            result = str(error)
+        absent = [p.state for p in gp.status().parts]
+        tracemalloc.stop()
+        gp._must_install_arenas = real
+        install()
+        finish(result=result, absent=absent)
+    """.replace("\n        ", "\n")).json()
+    assert "at this moment" in told["result"] and told["absent"] == ["absent"] * 4
+    assert set(told["states"].values()) == {"active"}
+
+
 def test_arguments_are_checked_before_anything_changes(python: Callable[..., Outcome]) -> None:
     told = python("""
         import json, granary.python as gp

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from typing import Any, Optional
 
 from . import _format
-from ._hooks import ArenaTable, Table, hooks
+from ._hooks import ArenaTable, Interpreter, Table, hooks, locked_hooks
 from ._library import functions, is_process_malloc
 from .errors import InstallError, NotSupportedError, TracemallocActiveError
 
@@ -108,19 +108,13 @@ def install(domains: Iterable[str] = ("raw",), arenas: bool = True) -> Status:
         _refuse_free_threading(wanted, arenas)
         # pymalloc gives what it does not know to raw's free: a net under blocks of mem and obj.
         hooked = [k for k, name in enumerate(DOMAINS) if name in wanted or (k == 0 and wanted)]
-        steps = [(k, _current(k)) for k in hooked]
-        new = [(k, table) for k, table in steps if _must_install(k, table)]
-        arena_table = _current_arenas()
-        new_arenas = arenas and _must_install_arenas(arena_table)
-        # Nothing can fail from here on.
-        for k, table in new:
-            if not hooks.granary_python_below(k).contents.malloc:
-                hooks.granary_python_prepare(k, ctypes.byref(table))
-            ctypes.pythonapi.PyMem_SetAllocator(k, hooks.granary_python_table(k))
-        if new_arenas:
-            if not hooks.granary_python_arenas_below().contents.alloc:
-                hooks.granary_python_arenas_prepare(ctypes.byref(arena_table))
-            ctypes.pythonapi.PyObject_SetArenaAllocator(hooks.granary_python_arenas_table())
+        seen = (Table * len(DOMAINS))(*(_current(k) for k in range(len(DOMAINS))))
+        seen_arenas = _current_arenas()
+        mask = sum(1 << k for k in hooked if _must_install(k, seen[k]))
+        if arenas and _must_install_arenas(seen_arenas):
+            mask |= 1 << len(DOMAINS)
+        if mask and not locked_hooks.granary_python_publish(mask, _interpreter(), seen, seen_arenas):
+            raise InstallError("somebody else is installing an allocator at this moment (tracemalloc?)")
         # Whoever still holds a pointer into an old table meets only memory of that table's until here.
         for k, name in enumerate(DOMAINS):
             if name in wanted:
@@ -200,6 +194,11 @@ def _refuse_free_threading(wanted: frozenset[str], arenas: bool) -> None:
             "this interpreter runs without the global lock: its collector finds objects by walking its "
             "own allocator's heaps, so that mem, obj and arenas must stay there. "
             "install(('raw',), arenas=False) is possible")
+
+
+def _interpreter() -> Interpreter:
+    names = ("PyMem_GetAllocator", "PyMem_SetAllocator", "PyObject_GetArenaAllocator", "PyObject_SetArenaAllocator")
+    return Interpreter(*(ctypes.cast(getattr(ctypes.pythonapi, name), ctypes.c_void_p) for name in names))
 
 
 def _current(k: int) -> Table:
