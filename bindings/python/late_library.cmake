@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0 OR MIT
 #
 # late_library.cmake — target granary_late: libgranary.so that needs no static TLS, of which a process
-# with many libraries may have nothing left by the time somebody imports a module (ADR 14).
+# with many libraries may have nothing left by the time somebody imports a module (ADR 17).
 #
 # What looks at thread-local variables is compiled once more, with GRANARY_OPENED_LATE; os and ctl do
 # not, and are taken as they are.

@@ -26,7 +26,7 @@
 /* Of the header the statistics alone, so that the struct is written down once. */
 %rename("$ignore", %$isglobal) "";
 %rename("$ignore", notregexmatch$name="^granary_stats_v1$", %$isclass) "";
-#pragma SWIG nowarn=314 /* a member that is a word of Go, of a struct that is ignored */
+%rename(kind) granary_ctl_node::type; /* ignored like its struct; `type` is a word of Go */
 %rename(stats_v1) granary_stats_v1;
 %include <granary/granary.h>
 %rename("%s", %$isglobal) "";

@@ -143,9 +143,10 @@ class Arena:
                              f"{self.live_bytes} bytes are in use")
 
 
-def arena(name: Optional[str] = None, **options: Any) -> Arena:
-    """A new arena; options as of Arena."""
-    return Arena(name, **options)
+def arena(name: Optional[str] = None, *, dirty_decay_ms: Optional[int] = None,
+          muzzy_decay_ms: Optional[int] = None) -> Arena:
+    """A new arena, with decay times of its own if they are given."""
+    return Arena(name, dirty_decay_ms=dirty_decay_ms, muzzy_decay_ms=muzzy_decay_ms)
 
 
 def _at_end_of(thing: Any, function: Callable[..., None], *arguments: Any) -> Any:
