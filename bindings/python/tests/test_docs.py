@@ -30,7 +30,8 @@ def test_the_notebook_still_runs(python: Callable[..., Outcome]) -> None:
     pytest.importorskip("numpy")
     cells = [cell for cell in json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"] if cell["cell_type"] == "code"]
     sources = ["".join(cell["source"]) for cell in cells]
-    outcome = python("import json, matplotlib\nmatplotlib.use('agg')\n" + "\n".join(sources) + "\nprint(json.dumps('end'))")
+    before, after = "import json, matplotlib\nmatplotlib.use('agg')\n", "\nprint(json.dumps('end'))"
+    outcome = python(before + "\n".join(sources) + after)
     assert outcome.json() == "end"
     assert "cache 1048576" in outcome.out
 

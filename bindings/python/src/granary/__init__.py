@@ -14,7 +14,7 @@ Importing changes nothing in the process but that the library is there.
 """
 from __future__ import annotations
 
-from ._library import is_process_malloc, library_path  # first: the others need the names it loads
+from ._library import include_path, is_process_malloc, library_path  # first: the others need the names it loads
 from ._arena import Arena, arena, purge
 from ._control import Control, Node, ctl
 from ._heap_map import HeapMap, HeapSpan, heap_map
@@ -29,7 +29,7 @@ __all__ = [
     "GranaryError", "HeapMap", "HeapSpan", "InstallError", "LargeStats", "LibraryError", "Node",
     "NotSupportedError", "OutOfMemoryError", "PreloadError", "Recorder", "Stats", "StatsDelta",
     "TracemallocActiveError", "UnknownNameError", "ValueRejectedError", "arena", "ctl", "heap_map",
-    "is_process_malloc", "library_path", "metrics_text", "purge", "report", "stats",
+    "include_path", "is_process_malloc", "library_path", "metrics_text", "purge", "report", "stats",
 ]
 
 __version__ = str(ctl["version"]).split("-", 1)[0]

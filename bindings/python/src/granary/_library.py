@@ -13,7 +13,7 @@ import pathlib
 
 from .errors import LibraryError
 
-__all__ = ["is_process_malloc", "library_path"]
+__all__ = ["include_path", "is_process_malloc", "library_path"]
 
 _DIRECTORY = pathlib.Path(__file__).parent / "lib"
 _FILES = {"late": "libgranary.so", "malloc": "libgranary_malloc.so"}
@@ -30,6 +30,11 @@ def library_path(kind: str = "malloc") -> pathlib.Path:
     if not path.is_file():
         raise LibraryError(f"{path} is missing: the package is not completely installed")
     return path
+
+
+def include_path() -> pathlib.Path:
+    """The directory for C compilers: granary/granary.h, and granary/python_embed.h for embedders."""
+    return _DIRECTORY.parent / "include"
 
 
 def _load() -> tuple[ctypes.CDLL, bool]:
