@@ -18,7 +18,7 @@ FILE_HARD, FILE_SOFT, TOOL_HARD, COLUMNS = 700, 400, 200, 120
 FUNCTION_LINES = {"modules": 60}
 FUNCTION_LINES_ELSEWHERE = 80
 SOURCES = {".hpp", ".cpp", ".h", ".c"}
-TOP = ("modules", "tests", "bench", "examples", "tools")
+TOP = ("modules", "tests", "bench", "bindings/python", "bindings/swig", "examples", "tools")
 LICENCE = "SPDX-License-Identifier: Apache-2.0 OR MIT"
 # `…) … {` at the end of a line opens a function; these words before the parenthesis do not.
 OPENING = re.compile(r"^( *)(?!.*\b(?:if|for|while|switch|else|do|catch|namespace|struct|class|enum)\b)"

@@ -27,6 +27,10 @@ static_assert(GRANARY_VERSION_MAJOR == granary::base::kVersionMajor &&
 
 int granary_owns(const void* pointer) noexcept { return granary::core::owns(pointer) ? 1 : 0; }
 
+int granary_owns_region(const void* pointer) noexcept {
+    return granary::core::is_region(pointer) ? 1 : 0;
+}
+
 int granary_mallctl(const char* name, void* old_value, size_t* old_length, void* new_value,
                     size_t new_length) noexcept {
     return granary::ctl::control(name, old_value, old_length, new_value, new_length);

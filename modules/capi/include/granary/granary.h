@@ -210,6 +210,12 @@ GRANARY_API size_t granary_malloc_usable_size(const void* pointer) GRANARY_NOEXC
  * dereferences nothing, takes no lock. */
 GRANARY_API int granary_owns(const void* pointer) GRANARY_NOEXCEPT;
 
+/* 1 if `pointer` is the first byte of a region, as an allocating function returns it, 0 for anything
+ * else, also for the inside of one. Takes any value, dereferences nothing, takes no lock. For those who
+ * stack allocators, and must tell their own regions from what another allocator cut out of them. A
+ * small region still counts for a while after it was freed. */
+GRANARY_API int granary_owns_region(const void* pointer) GRANARY_NOEXCEPT;
+
 /* 1 if moving the region would help to give memory back: it is small, and its run is used no better
  * than the others of its size on the average. Copy it to granary_mallocx(n,
  * GRANARY_MALLOCX_TCACHE_NONE) and free it by granary_dallocx() with the same flag. 0 for anything

@@ -349,4 +349,23 @@ TEST_F(Contract, OwnershipIsKnownForAnyAddress) {
     }
 }
 
+TEST_F(Contract, OnlyTheStartOfARegionIsARegion) {
+    int on_the_stack = 0;
+    EXPECT_EQ(granary_owns_region(nullptr), 0);
+    EXPECT_EQ(granary_owns_region(&on_the_stack), 0);
+    EXPECT_EQ(granary_owns_region(reinterpret_cast<const void*>(UINTPTR_MAX)), 0);
+    for (const size_t size : {size_t{10}, size_t{1000}, size_t{100'000}, size_t{10} << 20}) {
+        auto* const region = static_cast<char*>(granary_malloc(size));
+        EXPECT_EQ(granary_owns_region(region), 1);
+        for (const size_t inside : {size_t{1}, size_t{4}, size / 2, size - 1})
+            EXPECT_EQ(granary_owns_region(region + inside), 0) << size << " + " << inside;
+        granary_free(region);
+    }
+    auto* const block = static_cast<char*>(granary_malloc(1 << 20));
+    for (size_t inside = 4096; inside < size_t{1} << 20; inside += 4096)
+        EXPECT_EQ(granary_owns_region(block + inside), 0) << inside;
+    granary_free(block);
+    EXPECT_EQ(granary_owns_region(block), 0);
+}
+
 }  // namespace

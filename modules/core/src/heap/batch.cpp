@@ -11,6 +11,7 @@
 #include "granary/core/extended.hpp"
 #include "heap/explicit_arenas.hpp"
 #include "heap/heap_state.hpp"
+#include "heap/lookup.hpp"
 #include "heap/probe.hpp"
 #include "heap/requests.hpp"
 
@@ -34,23 +35,6 @@ size_t take_small_batch(ThreadState& state, Arena& arena, unsigned size_class, b
         done += arena.allocate_many(size_class, out + done, count - done);
     }
     return done;
-}
-
-/// The start of a live region; a pointer that is anything else is not an error here.
-const detail::PageEntry* find_region(const void* pointer) noexcept {
-    const uintptr_t address = base::address_of(pointer);
-    const detail::PageEntry* entry = detail::find_entry(address);
-    if (entry == nullptr)
-        return nullptr;
-    const uint32_t tag = entry->tag.load(std::memory_order_relaxed);
-    const unsigned code = detail::tag_code(tag);
-    const bool is_start =
-        detail::is_run_tag(tag)
-            ? detail::is_region_start(address, entry->detail.load(std::memory_order_relaxed),
-                                      kSizeClasses[code].reciprocal)
-            : (code == detail::kLargeHead || code == detail::kHugeHead) &&
-                  base::is_aligned(address, kPageSize);
-    return tag != 0 && is_start ? entry : nullptr;
 }
 
 }  // namespace

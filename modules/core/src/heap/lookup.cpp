@@ -51,6 +51,24 @@ void report_misuse(std::string_view call, const void* pointer) noexcept {
     misuse::foreign(call, pointer);
 }
 
+const detail::PageEntry* find_region(const void* pointer) noexcept {
+    const uintptr_t address = base::address_of(pointer);
+    const detail::PageEntry* entry = detail::find_entry(address);
+    if (entry == nullptr)
+        return nullptr;
+    const uint32_t tag = entry->tag.load(std::memory_order_relaxed);
+    const unsigned code = detail::tag_code(tag);
+    const bool is_start =
+        detail::is_run_tag(tag)
+            ? detail::is_region_start(address, entry->detail.load(std::memory_order_relaxed),
+                                      kSizeClasses[code].reciprocal)
+            : (code == detail::kLargeHead || code == detail::kHugeHead) &&
+                  base::is_aligned(address, kPageSize);
+    return tag != 0 && is_start ? entry : nullptr;
+}
+
+bool is_region(const void* pointer) noexcept { return find_region(pointer) != nullptr; }
+
 bool owns(const void* pointer) noexcept {
     const uintptr_t address = base::address_of(pointer);
     const uint32_t tag = detail::page_tag(address);

@@ -25,6 +25,10 @@ struct Found {
     [[nodiscard]] uint32_t arena() const noexcept { return detail::tag_arena(tag); }
 };
 
+/// The entry of the first page of what `pointer` is the start of; nullptr for anything that is not the
+/// start of a live region, which is no error here.
+[[nodiscard]] const detail::PageEntry* find_region(const void* pointer) noexcept;
+
 /// Says what is wrong with a pointer that is not the start of a live region, in the name of `call`.
 [[noreturn]] GRANARY_COLD void report_misuse(std::string_view call, const void* pointer) noexcept;
 

@@ -24,8 +24,13 @@
 /// load their addresses from the global offset table.
 #define GRANARY_HIDDEN __attribute__((visibility("hidden")))
 
-/// One `mov %fs:` instead of a call: the variable lives in static TLS, so keep it tiny.
+/// One `mov %fs:` instead of a call: the variable lives in static TLS, so keep it tiny. A library that
+/// is only ever opened late, into processes whose static TLS may be used up, asks for calls instead.
+#ifdef GRANARY_OPENED_LATE
+#define GRANARY_TLS_INITIAL_EXEC __attribute__((tls_model("local-dynamic")))
+#else
 #define GRANARY_TLS_INITIAL_EXEC __attribute__((tls_model("initial-exec")))
+#endif
 
 /// The unit of false sharing, in bytes. A macro because `alignas` in attributes wants a literal.
 #define GRANARY_CACHE_LINE 64

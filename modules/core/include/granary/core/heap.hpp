@@ -44,6 +44,10 @@ void deallocate_sized_aligned(void* pointer, size_t alignment, size_t size) noex
 /// (any byte of it, not only the start). Exact for any 64-bit value; takes no lock.
 [[nodiscard]] bool owns(const void* pointer) noexcept;
 
+/// True if `pointer` is the first byte of a region or huge block, as an allocating function returned
+/// it; also of a small region that was freed since, while its run lives. Any value, no lock.
+[[nodiscard]] bool is_region(const void* pointer) noexcept;
+
 /// The usable size that allocate(size) would give; 0 if `size` is too large.
 [[nodiscard]] size_t good_size(size_t size) noexcept;
 
