@@ -143,49 +143,54 @@ void ChunkSource::apply_huge_policy(uintptr_t base, size_t bytes) noexcept {
                                       huge_policy_ == HugePages::always));
 }
 
-bool ChunkSource::grow_span_locked(size_t bytes, size_t alignment) noexcept {
+/// Address space for a span of `bytes`, or up to a chunk more, with its leaves of the page map: later
+/// there might be no room for them beside it.
+bool ChunkSource::reserve_span_locked(size_t bytes, uintptr_t& start, uintptr_t& end) noexcept {
     // Spans are asked for right below the lowest one: the kernel then merges them into one mapping.
+    size_t reserved = bytes + kChunkSize;
+    void* const hint = lowest_ > reserved ? base::pointer_at(lowest_ - bytes) : nullptr;
+    void* memory = ops_->reserve(ops_->self, hint, hint != nullptr ? bytes : reserved);
+    if (memory != nullptr && hint != nullptr) {
+        if (base::is_aligned(base::address_of(memory), kChunkSize)) {
+            reserved = bytes;
+        } else {
+            ops_->release(ops_->self, memory, bytes);
+            memory = ops_->reserve(ops_->self, nullptr, reserved);
+        }
+    }
+    if (memory == nullptr)
+        return false;
+    const uintptr_t first = base::address_of(memory);
+    const uintptr_t last = first + reserved;
+    start = base::align_up(first, kChunkSize);
+    end = base::align_down(last, kChunkSize);
+    if (start > first)
+        ops_->release(ops_->self, memory, start - first);
+    if (last > end)
+        ops_->release(ops_->self, base::pointer_at(end), last - end);
+    if (page_map_->cover(start, end - start, *metadata_))
+        return true;
+    ops_->release(ops_->self, base::pointer_at(start), end - start);
+    return false;
+}
+
+bool ChunkSource::grow_span_locked(size_t bytes, size_t alignment) noexcept {
     const size_t slack = alignment > kChunkSize ? alignment : 0;
     size_t wanted = 0;
     if (base::add_overflows(bytes, slack + kChunkSize, wanted))
         return false;
+    const size_t least = bytes + slack;
     size_t span =
         base::align_up(std::clamp(reserved_ / 2, kSmallestSpan, kLargestSpan), kChunkSize);
-    span = std::max(span, bytes + slack);
-    void* memory = nullptr;
-    size_t reserved = 0;
-    for (;;) {
-        reserved = span + kChunkSize;
-        void* hint = lowest_ > reserved ? base::pointer_at(lowest_ - span) : nullptr;
-        memory = ops_->reserve(ops_->self, hint, hint != nullptr ? span : reserved);
-        if (memory != nullptr && hint != nullptr) {
-            if (base::is_aligned(base::address_of(memory), kChunkSize)) {
-                reserved = span;
-                break;
-            }
-            ops_->release(ops_->self, memory, span);
-            memory = ops_->reserve(ops_->self, nullptr, reserved);
-        }
-        if (memory != nullptr)
-            break;
-        if (span == bytes + slack)
+    span = std::max(span, least);
+    uintptr_t aligned = 0;
+    uintptr_t aligned_end = 0;
+    while (!reserve_span_locked(span, aligned, aligned_end)) {
+        if (span == least)
             return false;
-        span = std::max(base::align_up(span / 2, kChunkSize), bytes + slack);
+        span = std::max(base::align_up(span / 2, kChunkSize), least);
     }
-    uintptr_t start = base::address_of(memory);
-    uintptr_t end = start + reserved;
-    const uintptr_t aligned = base::align_up(start, kChunkSize);
-    const uintptr_t aligned_end = base::align_down(end, kChunkSize);
-    if (aligned > start)
-        ops_->release(ops_->self, memory, aligned - start);
-    if (end > aligned_end)
-        ops_->release(ops_->self, base::pointer_at(aligned_end), end - aligned_end);
     apply_huge_policy(aligned, aligned_end - aligned);
-    // Its leaves now: later there might be no room for them beside it.
-    if (!page_map_->cover(aligned, aligned_end - aligned, *metadata_)) {
-        ops_->release(ops_->self, base::pointer_at(aligned), aligned_end - aligned);
-        return false;
-    }
     // What is left of the old span stays usable, unless its pages cannot be had.
     const size_t rest = span_end_ - span_cursor_;
     if (rest != 0 && ops_->commit(ops_->self, base::pointer_at(span_cursor_), rest))

@@ -128,6 +128,7 @@ private:
     bool take_free_locked(size_t chunks, size_t alignment, ChunkRange& out) noexcept;
     bool take_fresh_locked(size_t chunks, size_t alignment, ChunkRange& out) noexcept;
     void apply_huge_policy(uintptr_t base, size_t bytes) noexcept;
+    bool reserve_span_locked(size_t bytes, uintptr_t& start, uintptr_t& end) noexcept;
     bool grow_span_locked(size_t bytes, size_t alignment) noexcept;
     void insert_locked(uintptr_t base, size_t chunks, PageState state) noexcept;
     Extent* link_locked(uintptr_t base, size_t chunks, PageState state) noexcept;

@@ -264,5 +264,16 @@ TEST_F(ChunkSourceTest, ASmallerSpanDoesWhenALargeOneIsRefused) {
     take(1);
 }
 
+TEST_F(ChunkSourceTest, ASmallerSpanDoesWhenThereIsNoRoomForTheLeafOfALargeOne) {
+    for (int i = 0; i < 4; ++i) take(64);  // spans are longer than what is asked for now
+    fake.fail_after(PageCall::map, 0, 1);
+    const size_t released = fake.calls(PageCall::release);
+    // A leaf of the page map is due every gigabyte.
+    for (int i = 0; i < 16 && fake.failures() == 0; ++i) take(64);
+    EXPECT_EQ(fake.failures(), 1U);
+    EXPECT_GT(fake.calls(PageCall::release), released) << "the large one was given back";
+    take(64);
+}
+
 }  // namespace
 }  // namespace granary::core
