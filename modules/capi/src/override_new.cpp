@@ -18,6 +18,7 @@
 #include <granary/ctl/conf.hpp>
 
 #include "cxx_runtime.hpp"
+#include "entry.hpp"
 
 namespace granary::capi {
 
@@ -62,7 +63,7 @@ constexpr size_t kNoAlignment = 0;
         return core::allocate(size);
     if (!base::is_power_of_two(alignment))
         return nullptr;
-    return core::allocate_aligned(alignment, size == 0 ? 1 : size);
+    return core::allocate_aligned(alignment, at_least_one(size));
 }
 
 /// experimental_infallible_new.
@@ -163,7 +164,7 @@ GRANARY_ALWAYS_INLINE void delete_entry(void* pointer, size_t size,
     if (GRANARY_UNLIKELY(pointer == nullptr))
         return;
     core::fast::deallocate_sized_aligned(pointer, static_cast<size_t>(alignment),
-                                         size == 0 ? 1 : size);
+                                         at_least_one(size));
 }
 
 }  // namespace

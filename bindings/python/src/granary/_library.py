@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import os
 import pathlib
+from typing import Any
 
 from .errors import LibraryError
 
@@ -65,14 +66,18 @@ for _name, (_result, _arguments) in _signatures.items():
     _function.argtypes = _arguments
 
 
+def serves(allocate: Any, free: Any) -> bool:
+    """True if a block that this pair of C functions makes and takes back is granary's."""
+    allocate.restype, allocate.argtypes = ctypes.c_void_p, [ctypes.c_size_t]
+    free.restype, free.argtypes = None, [ctypes.c_void_p]
+    block = allocate(1)
+    try:
+        return bool(functions.granary_owns_region(block))
+    finally:
+        free(block)
+
+
 def is_process_malloc() -> bool:
     """True if malloc() itself is granary's: what C code allocates in this process is granary's too."""
     libc = ctypes.CDLL(None)
-    malloc, free = libc.malloc, libc.free
-    malloc.restype, malloc.argtypes = ctypes.c_void_p, [ctypes.c_size_t]
-    free.restype, free.argtypes = None, [ctypes.c_void_p]
-    region = malloc(64)
-    try:
-        return bool(functions.granary_owns_region(region))
-    finally:
-        free(region)
+    return serves(libc.malloc, libc.free)

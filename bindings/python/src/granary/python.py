@@ -25,7 +25,7 @@ from typing import Any, Optional
 
 from . import _format
 from ._hooks import ArenaTable, Interpreter, Table, hooks, locked_hooks
-from ._library import functions, is_process_malloc
+from ._library import is_process_malloc, serves
 from .errors import InstallError, NotSupportedError, TracemallocActiveError
 
 __all__ = ["DomainStatus", "Status", "disable", "enable", "install", "status"]
@@ -242,14 +242,7 @@ def _must_install_arenas(table: ArenaTable) -> bool:
 
 def _serves(k: int) -> bool:
     """Does a byte of this domain come from granary's hook?"""
-    allocate, free = getattr(ctypes.pythonapi, _ALLOCATE[k]), getattr(ctypes.pythonapi, _FREE[k])
-    allocate.restype, allocate.argtypes = ctypes.c_void_p, [ctypes.c_size_t]
-    free.restype, free.argtypes = None, [ctypes.c_void_p]
-    block = allocate(1)
-    try:
-        return bool(functions.granary_owns_region(block))
-    finally:
-        free(block)
+    return serves(getattr(ctypes.pythonapi, _ALLOCATE[k]), getattr(ctypes.pythonapi, _FREE[k]))
 
 
 def _state(on_top: bool, routed: bool, serves: Optional[bool]) -> str:
