@@ -145,15 +145,26 @@ void Bin::distribute_locked(Magazine* magazine, ExtentList& released) noexcept {
     void** slots = magazine->first();
     const uint32_t count = magazine->size();
     // PERF: the runs of random regions are random, too, and lie behind three dependent loads: all
-    // are on their way before the first one is written to.
+    // are on their way before the first one is written to. Neighbours are asked for once a page.
     std::array<Extent*, kMagazineSlots> runs;
+    uintptr_t page = 0;
     for (uint32_t i = 0; i < count; ++i) {
+        const uintptr_t its_page = base::address_of(slots[i]) >> kPageShift;
+        if (its_page == page) {
+            runs[i] = runs[i - 1];
+            continue;
+        }
+        page = its_page;
         runs[i] = checked_run_of(slots[i]);
         __builtin_prefetch(&runs[i]->base, 1);
         __builtin_prefetch(&runs[i]->free_bits.back(), 1);
     }
-    const uint32_t reciprocal = kSizeClasses[size_class_].reciprocal;
-    for (uint32_t i = 0; i < count; ++i) give_locked(*runs[i], slots[i], reciprocal, released);
+    for (uint32_t i = 0; i < count;) {
+        Extent& run = *runs[i];
+        const uint32_t from = i;
+        while (++i < count && runs[i] == &run) {}
+        give_locked(run, slots + from, i - from, released);
+    }
     taken_ -= count;
     magazine->set_size(0);
     ++flushes_;
@@ -167,11 +178,10 @@ GRANARY_ALWAYS_INLINE Extent* Bin::checked_run_of(void* region) const noexcept {
     return found;
 }
 
-GRANARY_ALWAYS_INLINE void Bin::give_locked(Extent& run, void* region, uint32_t reciprocal,
+GRANARY_ALWAYS_INLINE void Bin::give_locked(Extent& run, void* const* regions, size_t count,
                                             ExtentList& released) noexcept {
-    run::give(run, region, reciprocal);
-    // PERF: not std::has_single_bit, which counts bits: a call where the CPU's instruction is not assumed.
-    if ((run.free_regions & (run.free_regions - 1)) == 0)
+    run::give(run, regions, count, kSizeClasses[size_class_].reciprocal);
+    if (run.free_regions >> run.bucket != 1)
         refile_locked(run);  // B1
     if (!run::is_empty(run))
         return;
@@ -247,7 +257,7 @@ void* Bin::take_one() noexcept {
 
 void Bin::give_one(void* region, ExtentList& released) noexcept {
     ScopedLock lock(mutex_);
-    give_locked(*checked_run_of(region), region, kSizeClasses[size_class_].reciprocal, released);
+    give_locked(*checked_run_of(region), &region, 1, released);
     --taken_;
 }
 

@@ -109,7 +109,8 @@ private:
     size_t fill_locked(void** out, size_t most) noexcept;
     Magazine* take_parked_locked() noexcept;
     void distribute_locked(Magazine* magazine, ExtentList& released) noexcept;
-    void give_locked(Extent& run, void* region, uint32_t reciprocal,
+    /// Regions of one run go back to it.
+    void give_locked(Extent& run, void* const* regions, size_t count,
                      ExtentList& released) noexcept;
     /// The run of a region that is to be given back; aborts if it is none of this bin's.
     [[nodiscard]] Extent* checked_run_of(void* region) const noexcept;

@@ -28,20 +28,24 @@ size_t take_free(Extent& run, void** out, size_t count) noexcept;
 /// Carves up to `count` regions that were never handed out, in the same order. Returns how many.
 size_t carve(Extent& run, void** out, size_t count) noexcept;
 
-/// Marks a region free. Aborts if it is free already, was never handed out, or is none.
+/// Marks regions free. Aborts if one is free already, was never handed out, or is none.
 /// @param reciprocal of the run's class
-inline void give(Extent& run, void* region, uint32_t reciprocal) noexcept {
-    // The product's upper half is the region's number, its lower half tells whether there is one.
-    const uint64_t product =
-        uint64_t{static_cast<uint32_t>(base::address_of(region) - run.base)} * reciprocal;
-    const auto index = static_cast<uint32_t>(product >> 32);
-    const uint64_t bit = uint64_t{1} << (index % 64);
-    uint64_t& word = run.free_bits[index / 64];
-    if (GRANARY_UNLIKELY((word & bit) != 0 || index >= run.carved ||
-                         static_cast<uint32_t>(product) >= reciprocal))
-        refuse(run, region, index);
-    word |= bit;
-    ++run.free_regions;
+inline void give(Extent& run, void* const* regions, size_t count, uint32_t reciprocal) noexcept {
+    const uintptr_t base = run.base;
+    const uint32_t carved = run.carved;
+    for (size_t i = 0; i < count; ++i) {
+        // The product's upper half is the region's number, its lower half tells whether there is one.
+        const uint64_t product =
+            uint64_t{static_cast<uint32_t>(base::address_of(regions[i]) - base)} * reciprocal;
+        const auto index = static_cast<uint32_t>(product >> 32);
+        const uint64_t bit = uint64_t{1} << (index % 64);
+        uint64_t& word = run.free_bits[index / 64];
+        if (GRANARY_UNLIKELY((word & bit) != 0 || index >= carved ||
+                             static_cast<uint32_t>(product) >= reciprocal))
+            refuse(run, regions[i], index);
+        word |= bit;
+    }
+    run.free_regions = static_cast<uint16_t>(run.free_regions + count);
 }
 
 /// True if every region that was ever handed out is free.

@@ -42,7 +42,8 @@ struct alignas(64) Extent {
     std::array<uint64_t, kMaxRunRegions / 64> free_bits;
 };
 static_assert(sizeof(Extent) == 128, "header line and bitmap line");
-inline constexpr uint8_t kNoBucket = 0xff;
+/// A shift by it leaves nothing of free_regions, so that none is "in its bucket" there.
+inline constexpr uint8_t kNoBucket = 31;
 
 using ExtentList = base::IntrusiveList<Extent, &Extent::link>;
 

@@ -26,7 +26,7 @@ Extent opened(unsigned size_class) {
 }
 
 void give(Extent& run, void* region) {
-    run::give(run, region, kSizeClasses[run.size_class].reciprocal);
+    run::give(run, &region, 1, kSizeClasses[run.size_class].reciprocal);
 }
 
 TEST(Run, OfEveryClassHandsOutEachRegionOnceTheLowestOnTop) {
