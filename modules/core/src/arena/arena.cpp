@@ -17,8 +17,9 @@ namespace granary::core {
 namespace {
 /// Parked magazines that nobody took for this long go back to their runs.
 constexpr uint64_t kAgePeriod = 500'000'000;
-/// An arena that is about to grow first takes back what is parked, if it is more than this much.
-constexpr size_t kParkedWorthTaking = 512 * 1024;
+/// An arena that is about to grow first takes back what is parked, if it is more than this much: few
+/// regions may be all that is left in many runs.
+constexpr size_t kParkedWorthTaking = 128 * 1024;
 }  // namespace
 
 Arena::Arena(uint32_t index, ChunkSource& source, MetadataHeap& metadata, MagazinePool& magazines,

@@ -41,8 +41,8 @@ private:
     std::atomic<uint8_t>& mark_;
 };
 
-/// Regions in the large slots live at most this long without being asked for.
-constexpr uint64_t kLargeAgePeriod = 500'000'000;
+/// What a thread keeps lives for one to two of these without being asked for.
+constexpr uint64_t kAgePeriod = 500'000'000;
 
 }  // namespace
 
@@ -238,11 +238,26 @@ void ThreadState::post_all() noexcept {
     }
 }
 
-void ThreadState::age_large(uint64_t now_ns) noexcept {
-    if (now_ns < next_large_age_ns)
+void ThreadState::age(uint64_t now_ns) noexcept {
+    if (now_ns < next_age_ns)
         return;
-    next_large_age_ns = now_ns + kLargeAgePeriod;
+    next_age_ns = now_ns + kAgePeriod;
     release_large();
+    age_magazines();
+}
+
+void ThreadState::age_magazines() noexcept {
+    for (unsigned c = 0; c < kSmallClassCount; ++c) {
+        void** const top = tops[c].load(std::memory_order_relaxed);
+        const auto now = static_cast<uint16_t>(base::address_of(top) / sizeof(void*));
+        if (now != aged_tops[c]) {
+            aged_tops[c] = now;
+            continue;
+        }
+        const Transition rewriting(transition, static_cast<uint8_t>(c + 1));
+        if (Magazine* magazine = take_current(c))
+            arena->distribute(magazine);
+    }
 }
 
 void ThreadState::release_large() noexcept {

@@ -58,7 +58,8 @@ struct alignas(GRANARY_CACHE_LINE) ThreadState : detail::CacheView {
     uint64_t next_tick_ns = 0;
     std::atomic<uint64_t> allocated{0};
     std::atomic<uint64_t> deallocated{0};
-    uint64_t next_large_age_ns = 0;
+    uint64_t next_age_ns = 0;
+    std::array<uint16_t, kSmallClassCount> aged_tops{};  ///< low bits of each top when it last aged
     int64_t peak_base = 0;     ///< allocated - deallocated at the last reset
     int64_t peak = 0;          ///< most of allocated - deallocated since then
     uint64_t uncached = 0;     ///< bit per class whose regions go to and from the arena one by one
@@ -131,8 +132,9 @@ struct alignas(GRANARY_CACHE_LINE) ThreadState : detail::CacheView {
     }
     /// Gives the large regions that are kept to the arena.
     void release_large() noexcept;
-    /// Lets go of the large regions that are kept, once in a while.
-    void age_large(uint64_t now_ns) noexcept;
+    /// Once in a while, lets go of the large regions that are kept, and of the magazines whose class
+    /// was not asked for since the last time.
+    void age(uint64_t now_ns) noexcept;
 
     /// Caches classes first .. last, or no longer; the cache must be empty.
     void set_cached(unsigned first, unsigned last, bool cached) noexcept;
@@ -187,6 +189,7 @@ private:
     /// Uninstalls the current magazine and says in it how many regions it holds.
     [[nodiscard]] Magazine* take_current(unsigned size_class) noexcept;
     [[nodiscard]] void* refill_and_pop(unsigned size_class) noexcept;
+    void age_magazines() noexcept;
     [[nodiscard]] bool make_room(unsigned size_class) noexcept;
     void install(unsigned size_class, Magazine* magazine, uint32_t count) noexcept;
     void uninstall(unsigned size_class) noexcept;

@@ -190,7 +190,7 @@ void tick(ThreadState& state) noexcept {
     if (GRANARY_UNLIKELY(has_thread_events()))
         static_cast<void>(counting_thread());
     state.arena->tick(now);
-    state.age_large(now);
+    state.age(now);
     // One more by turns: an owner that sleeps must not keep what others freed for it.
     Arena* other = arena_at(g_heap.next_tick.fetch_add(1, std::memory_order_relaxed) %
                             g_heap.threads.arena_count());

@@ -90,6 +90,24 @@ TEST_F(ThreadStateTest, AFullMagazineIsParkedWhole) {
     EXPECT_EQ(again, std::set<void*>(regions.begin(), regions.end()));
 }
 
+TEST_F(ThreadStateTest, AClassThatNobodyAsksForGivesItsRegionsBack) {
+    constexpr uint64_t kLong = 1'000'000'000;
+    const unsigned busy = small_class(64);
+    for (const unsigned c : {kClass, busy}) {
+        for (void* region : pop(own, 3, c)) own.push(c, region);
+    }
+    own.age(1 * kLong);
+    EXPECT_NE(own.cached(kClass), 0U) << "asked for since the time before";
+    EXPECT_NE(own.cached(busy), 0U);
+    pop(own, 1, busy);
+    own.age(2 * kLong);
+    EXPECT_EQ(own.cached(kClass), 0U);
+    EXPECT_EQ(taken(kClass), 0U);
+    EXPECT_NE(own.cached(busy), 0U);
+    own.age(2 * kLong + 1);
+    EXPECT_NE(own.cached(busy), 0U) << "too soon after the last time";
+}
+
 TEST_F(ThreadStateTest, RemoteRegionsGoThroughTheOutboxToTheirArena) {
     const auto regions = pop(other, 5);
     for (void* region : regions) own.send(detail::owner_key(other.arena->index()) | kClass, region);
