@@ -31,7 +31,7 @@ Arena::Arena(uint32_t index, ChunkSource& source, MetadataHeap& metadata, Magazi
     for (unsigned c = 0; c < kSmallClassCount; ++c) bins_[c].bind(c, owner_key());
 }
 
-Magazine* Arena::refill(unsigned size_class, Magazine* empty) noexcept {
+Magazine* Arena::refill(unsigned size_class, Magazine* empty, Growth growth) noexcept {
     Bin& bin = bins_[size_class];
     // What others freed is warmer than the bitmaps, and must not pile up.
     // ORDER: relaxed; a post that is missed now is found at the next refill.
@@ -40,7 +40,7 @@ Magazine* Arena::refill(unsigned size_class, Magazine* empty) noexcept {
     for (;;) {
         if (Magazine* filled = bin.refill(empty))
             return filled;
-        Extent* run = make_run(size_class);
+        Extent* run = make_run(size_class, growth);
         if (run == nullptr)
             return nullptr;
         if (!bin.adopt(run)) {  // another thread of a shared arena was faster
@@ -97,28 +97,29 @@ void Arena::drain_inbox() noexcept {
     }
 }
 
-Extent* Arena::make_run(unsigned size_class) noexcept {
-    Extent* run = allocate_pages(kSizeClasses[size_class].run_pages, 1, nullptr);
+Extent* Arena::make_run(unsigned size_class, Growth growth) noexcept {
+    Extent* run = allocate_pages(kSizeClasses[size_class].run_pages, 1, nullptr, growth);
     if (run == nullptr)
         return nullptr;
     PageMap::set_run(run, owner_key(), size_class);
     return run;
 }
 
-Extent* Arena::allocate_pages(size_t pages, size_t alignment, TouchedPages* touched) noexcept {
-    Extent* extent = pages_.allocate(pages, alignment, touched, PageAllocator::Growth::forbidden);
-    if (extent != nullptr)
+Extent* Arena::allocate_pages(size_t pages, size_t alignment, TouchedPages* touched,
+                              Growth growth) noexcept {
+    Extent* extent = pages_.allocate(pages, alignment, touched, Growth::forbidden);
+    if (extent != nullptr || growth == Growth::forbidden)
         return extent;
     // Peaks are made here: a chunk more, or what lies in parked magazines and cached regions.
     size_t parked = large_cache_.bytes();
     for (Bin& bin : bins_) parked += bin.parked_bytes();
     if (parked > kParkedWorthTaking) {
         age(true);
-        extent = pages_.allocate(pages, alignment, touched, PageAllocator::Growth::forbidden);
+        extent = pages_.allocate(pages, alignment, touched, Growth::forbidden);
         if (extent != nullptr)
             return extent;
     }
-    return pages_.allocate(pages, alignment, touched, PageAllocator::Growth::allowed);
+    return pages_.allocate(pages, alignment, touched, Growth::allowed);
 }
 
 void Arena::release_runs(ExtentList& released) noexcept {
@@ -132,7 +133,7 @@ void* Arena::allocate_one(unsigned size_class) noexcept {
     for (;;) {
         if (void* region = bins_[size_class].take_one())
             return region;
-        Extent* run = make_run(size_class);
+        Extent* run = make_run(size_class, Growth::allowed);
         if (run == nullptr)
             return nullptr;
         if (!bins_[size_class].adopt(run)) {
@@ -148,7 +149,8 @@ void Arena::deallocate_one(unsigned size_class, void* region) noexcept {
     release_runs(released);
 }
 
-void* Arena::allocate_large(size_t pages, size_t alignment, TouchedPages* touched) noexcept {
+void* Arena::allocate_large(size_t pages, size_t alignment, TouchedPages* touched,
+                            Growth growth) noexcept {
     Extent* extent =
         alignment == 1 && pages <= LargeCache::kMostPages ? large_cache_.take(pages) : nullptr;
     if (extent != nullptr) {
@@ -156,7 +158,7 @@ void* Arena::allocate_large(size_t pages, size_t alignment, TouchedPages* touche
             touched->bits.set_all();
         PageMap::revive_head(extent->base, owner_key());
     } else {
-        extent = allocate_pages(pages, alignment, touched);
+        extent = allocate_pages(pages, alignment, touched, growth);
         if (extent == nullptr)
             return nullptr;
         extent->kind = ExtentKind::large;

@@ -43,7 +43,8 @@ public:
     /// @param empty an empty magazine of the thread, dedicated to this arena and class.
     /// @return a magazine with size() > 0: `empty`, or a parked one while `empty` stays the
     ///         thread's; nullptr: out of memory.
-    [[nodiscard]] Magazine* refill(unsigned size_class, Magazine* empty) noexcept;
+    [[nodiscard]] Magazine* refill(unsigned size_class, Magazine* empty,
+                                   Growth growth = Growth::allowed) noexcept;
 
     /// Takes a full magazine. @return an empty one in exchange, or nullptr.
     [[nodiscard]] Magazine* park(Magazine* magazine) noexcept;
@@ -66,7 +67,8 @@ public:
     /// @param pages     1 .. kChunkPages; @param alignment in pages
     /// @param touched   see PageAllocator
     [[nodiscard]] void* allocate_large(size_t pages, size_t alignment,
-                                       TouchedPages* touched) noexcept;
+                                       TouchedPages* touched,
+                                       Growth growth = Growth::allowed) noexcept;
     /// @param extent large region of this arena whose head the caller has retired.
     void deallocate_large(Extent* extent) noexcept;
     /// In place, or false.
@@ -146,8 +148,9 @@ private:
     void tick_locked(uint64_t now_ns) noexcept;
     size_t purge_locked() noexcept;
     void discard(Magazine* chain) noexcept;
-    Extent* make_run(unsigned size_class) noexcept;
-    Extent* allocate_pages(size_t pages, size_t alignment, TouchedPages* touched) noexcept;
+    Extent* make_run(unsigned size_class, Growth growth) noexcept;
+    Extent* allocate_pages(size_t pages, size_t alignment, TouchedPages* touched,
+                           Growth growth) noexcept;
     void release_runs(ExtentList& released) noexcept;
     void release_large(Extent* extent) noexcept;
     void count_made(size_t bytes) noexcept {

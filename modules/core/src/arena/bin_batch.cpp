@@ -106,7 +106,7 @@ size_t Arena::allocate_many(unsigned size_class, void** out, size_t count) noexc
         discard(empties);
         if (done == count)
             return done;
-        Extent* run = make_run(size_class);
+        Extent* run = make_run(size_class, Growth::allowed);
         if (run == nullptr)
             return done;
         if (!bin.adopt(run)) {  // another thread of a shared arena was faster

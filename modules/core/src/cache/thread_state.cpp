@@ -57,15 +57,20 @@ void ThreadState::bind(Arena& home, MagazinePool& pool, MetadataHeap& heap) noex
 void* ThreadState::pop(unsigned size_class) noexcept {
     void** const top = tops[size_class].load(std::memory_order_relaxed);
     void* const region = top[-1];
-    if (GRANARY_UNLIKELY(region == nullptr))
-        return refill_and_pop(size_class);
+    if (GRANARY_UNLIKELY(region == nullptr)) {
+        if (GRANARY_UNLIKELY(!caches(size_class)))
+            return arena->allocate_one(size_class);
+        void* const refilled = refill_and_pop(size_class, Growth::forbidden);
+        if (GRANARY_LIKELY(refilled != nullptr))
+            return refilled;
+        cool();
+        return refill_and_pop(size_class, Growth::allowed);
+    }
     tops[size_class].store(top - 1, std::memory_order_relaxed);
     return region;
 }
 
-void* ThreadState::refill_and_pop(unsigned size_class) noexcept {
-    if (GRANARY_UNLIKELY(!caches(size_class)))
-        return arena->allocate_one(size_class);
+void* ThreadState::refill_and_pop(unsigned size_class, Growth growth) noexcept {
     const Transition rewriting(transition, static_cast<uint8_t>(size_class + 1));
     Magazine* empty = current(size_class);
     if (empty == nullptr)
@@ -73,7 +78,7 @@ void* ThreadState::refill_and_pop(unsigned size_class) noexcept {
     if (empty == nullptr)
         return nullptr;
     empty->dedicate(arena->index(), size_class);
-    Magazine* filled = arena->refill(size_class, empty);
+    Magazine* filled = arena->refill(size_class, empty, growth);
     if (filled == nullptr) {
         install(size_class, empty, 0);
         return nullptr;
@@ -242,16 +247,16 @@ void ThreadState::age(uint64_t now_ns) noexcept {
     if (now_ns < next_age_ns)
         return;
     next_age_ns = now_ns + kAgePeriod;
-    release_large();
-    age_magazines();
+    cool();
 }
 
-void ThreadState::age_magazines() noexcept {
+void ThreadState::cool() noexcept {
+    release_large();
     for (unsigned c = 0; c < kSmallClassCount; ++c) {
         void** const top = tops[c].load(std::memory_order_relaxed);
         const auto now = static_cast<uint16_t>(base::address_of(top) / sizeof(void*));
-        if (now != aged_tops[c]) {
-            aged_tops[c] = now;
+        if (now != seen_tops[c]) {
+            seen_tops[c] = now;
             continue;
         }
         const Transition rewriting(transition, static_cast<uint8_t>(c + 1));

@@ -59,7 +59,7 @@ struct alignas(GRANARY_CACHE_LINE) ThreadState : detail::CacheView {
     std::atomic<uint64_t> allocated{0};
     std::atomic<uint64_t> deallocated{0};
     uint64_t next_age_ns = 0;
-    std::array<uint16_t, kSmallClassCount> aged_tops{};  ///< low bits of each top when it last aged
+    std::array<uint16_t, kSmallClassCount> seen_tops{};  ///< low bits of each top, when it last cooled
     int64_t peak_base = 0;     ///< allocated - deallocated at the last reset
     int64_t peak = 0;          ///< most of allocated - deallocated since then
     uint64_t uncached = 0;     ///< bit per class whose regions go to and from the arena one by one
@@ -132,8 +132,10 @@ struct alignas(GRANARY_CACHE_LINE) ThreadState : detail::CacheView {
     }
     /// Gives the large regions that are kept to the arena.
     void release_large() noexcept;
-    /// Once in a while, lets go of the large regions that are kept, and of the magazines whose class
-    /// was not asked for since the last time.
+    /// Lets go of the large regions that are kept, and of the magazines whose class was not asked for
+    /// since the last time.
+    void cool() noexcept;
+    /// The same, once in a while.
     void age(uint64_t now_ns) noexcept;
 
     /// Caches classes first .. last, or no longer; the cache must be empty.
@@ -188,8 +190,7 @@ private:
     }
     /// Uninstalls the current magazine and says in it how many regions it holds.
     [[nodiscard]] Magazine* take_current(unsigned size_class) noexcept;
-    [[nodiscard]] void* refill_and_pop(unsigned size_class) noexcept;
-    void age_magazines() noexcept;
+    [[nodiscard]] void* refill_and_pop(unsigned size_class, Growth growth) noexcept;
     [[nodiscard]] bool make_room(unsigned size_class) noexcept;
     void install(unsigned size_class, Magazine* magazine, uint32_t count) noexcept;
     void uninstall(unsigned size_class) noexcept;

@@ -74,7 +74,8 @@ static void zero_huge(const Arena& arena, void* block, size_t bytes) noexcept {
     }
 }
 
-void* take_pages_of(Arena& arena, size_t size, size_t alignment, bool zero) noexcept {
+void* take_pages_of(Arena& arena, size_t size, size_t alignment, bool zero,
+                    Growth growth) noexcept {
     const size_t pages = pages_for(size);
     const size_t alignment_pages = std::max<size_t>(alignment >> kPageShift, 1);
     if (pages > kLargeMaxPages || alignment_pages > kChunkPages) {
@@ -86,7 +87,7 @@ void* take_pages_of(Arena& arena, size_t size, size_t alignment, bool zero) noex
     }
     TouchedPages touched;
     void* region = arena.allocate_large(std::max<size_t>(pages, 1), alignment_pages,
-                                        zero ? &touched : nullptr);
+                                        zero ? &touched : nullptr, growth);
     if (region != nullptr && zero)
         zero_touched(region, pages, touched);
     return region;
@@ -112,6 +113,11 @@ static void* take_pages(ThreadState& state, size_t size, size_t alignment, bool 
         state.flush();
         arena->age(true);
         arena->pages().release_empty_chunk();
+    }
+    if (pages <= kLargeMaxPages && arena == state.arena) {
+        if (void* taken = take_pages_of(*arena, size, alignment, zero, Growth::forbidden))
+            return taken;
+        state.cool();
     }
     return take_pages_of(*arena, size, alignment, zero);
 }

@@ -34,7 +34,8 @@ namespace granary::core {
                                    bool zero) noexcept;
 
 /// The same from one arena, without trying hard. @param size, alignment can_have_pages().
-[[nodiscard]] void* take_pages_of(Arena& arena, size_t size, size_t alignment, bool zero) noexcept;
+[[nodiscard]] void* take_pages_of(Arena& arena, size_t size, size_t alignment, bool zero,
+                                  Growth growth = Growth::allowed) noexcept;
 
 /// Frees a region that find_live() found, by the thread's cache.
 void deallocate_found(ThreadState& state, const Found& found, void* pointer) noexcept;

@@ -45,10 +45,11 @@ struct PageCounts {
     LockSnapshot lock;
 };
 
+/// Whether an allocation may take a chunk more.
+enum class Growth : uint8_t { forbidden, allowed };
+
 class PageAllocator {
 public:
-    enum class Growth { forbidden, allowed };
-
     PageAllocator(ChunkSource& source, MetadataHeap& metadata, uint32_t arena) noexcept
         : source_(&source), metadata_(metadata), arena_(arena) {}
 

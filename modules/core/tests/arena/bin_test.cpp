@@ -268,7 +268,7 @@ TEST_F(BinDeathTest, ADoubleFreeIsFoundAfterTheRunWasReleased) {
 
 TEST_F(BinDeathTest, ADoubleFreeIsFoundAfterTheChunkWasGivenBack) {
     // One chunk is full, so that the run lies in a second one, which goes back when it is empty.
-    Extent* const wall = pages.allocate(kChunkPages, 1, nullptr, PageAllocator::Growth::allowed);
+    Extent* const wall = pages.allocate(kChunkPages, 1, nullptr, Growth::allowed);
     const auto regions = take(per_run());
     release_everything(regions);
     pages.purge();  // clears the chunk's entries
@@ -305,7 +305,7 @@ TEST(ShiftedRunDeathTest, ADoubleFreeIsFoundAfterThePagesBecameAShiftedRun) {
     floor.bin.age(true, released, empties);
     ASSERT_EQ(floor.drop(released), 1U);
     // A page is in use now where the old run began, and the new run begins behind it.
-    ASSERT_NE(floor.pages.allocate(1, 1, nullptr, PageAllocator::Growth::allowed), nullptr);
+    ASSERT_NE(floor.pages.allocate(1, 1, nullptr, Growth::allowed), nullptr);
     const auto others = floor.take(100);
     ASSERT_EQ(base::address_of(others[0]), base::address_of(regions[0]) + kPageSize);
     void* const stale = regions[60];  // inside the new run, but between its regions

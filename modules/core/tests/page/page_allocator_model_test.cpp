@@ -103,7 +103,7 @@ private:
     void allocate(size_t count, size_t alignment) {
         TouchedPages touched;
         Extent* const extent =
-            pages.allocate(count, alignment, &touched, PageAllocator::Growth::allowed);
+            pages.allocate(count, alignment, &touched, Growth::allowed);
         if (extent == nullptr) {
             ASSERT_GT(fake.failures(), 0U) << "refused for no reason";
             return;

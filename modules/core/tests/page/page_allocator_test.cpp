@@ -26,7 +26,7 @@ protected:
 
     Extent* allocate(size_t pages, size_t alignment = 1, TouchedPages* touched = nullptr) {
         Extent* const extent =
-            pages_.allocate(pages, alignment, touched, PageAllocator::Growth::allowed);
+            pages_.allocate(pages, alignment, touched, Growth::allowed);
         EXPECT_NE(extent, nullptr);
         EXPECT_EQ(extent->bytes, pages << kPageShift);
         EXPECT_TRUE(base::is_aligned(extent->base, alignment << kPageShift));
@@ -47,7 +47,7 @@ protected:
 TEST_F(PageAllocatorTest, StartsWithNothing) {
     const PageCounts counts = pages_.counts();
     EXPECT_EQ(counts.active + counts.dirty + counts.muzzy + counts.retained, 0U);
-    EXPECT_EQ(pages_.allocate(1, 1, nullptr, PageAllocator::Growth::forbidden), nullptr);
+    EXPECT_EQ(pages_.allocate(1, 1, nullptr, Growth::forbidden), nullptr);
     EXPECT_EQ(fake.calls(PageCall::reserve), 0U);
     EXPECT_EQ(pages_.purge(), 0U);
 }
@@ -290,11 +290,11 @@ TEST_F(PageAllocatorTest, WithoutMemoryForAChunkItSaysNoAndRecovers) {
         tests::PageFloor floor;
         PageAllocator pages(floor.source, floor.metadata, tests::kTestArena);
         floor.fake.fail_after(call, 0);
-        EXPECT_EQ(pages.allocate(1, 1, nullptr, PageAllocator::Growth::allowed), nullptr)
+        EXPECT_EQ(pages.allocate(1, 1, nullptr, Growth::allowed), nullptr)
             << tests::name_of(call);
         pages.check_invariants();
         floor.fake.heal();
-        EXPECT_NE(pages.allocate(1, 1, nullptr, PageAllocator::Growth::allowed), nullptr)
+        EXPECT_NE(pages.allocate(1, 1, nullptr, Growth::allowed), nullptr)
             << tests::name_of(call);
         pages.check_invariants();
     }
@@ -302,9 +302,9 @@ TEST_F(PageAllocatorTest, WithoutMemoryForAChunkItSaysNoAndRecovers) {
 
 TEST_F(PageAllocatorTest, GrowthCanBeForbidden) {
     Extent* const all = allocate(kChunkPages);
-    EXPECT_EQ(pages_.allocate(1, 1, nullptr, PageAllocator::Growth::forbidden), nullptr);
+    EXPECT_EQ(pages_.allocate(1, 1, nullptr, Growth::forbidden), nullptr);
     release(all);
-    EXPECT_NE(pages_.allocate(1, 1, nullptr, PageAllocator::Growth::forbidden), nullptr);
+    EXPECT_NE(pages_.allocate(1, 1, nullptr, Growth::forbidden), nullptr);
 }
 
 }  // namespace

@@ -27,7 +27,7 @@ public:
     /// A run that the page map knows and the bin does not.
     Extent* make_run() {
         const size_t count = shape().run_pages;
-        Extent* const run = pages.allocate(count, 1, nullptr, PageAllocator::Growth::allowed);
+        Extent* const run = pages.allocate(count, 1, nullptr, Growth::allowed);
         EXPECT_NE(run, nullptr);
         PageMap::set_run(run, detail::owner_key(kTestArena), size_class);
         return run;
