@@ -99,28 +99,36 @@ struct alignas(GRANARY_CACHE_LINE) ThreadState : detail::CacheView {
     /// A region of another arena goes into the outbox.
     /// @param tag of its page: arena and class
     void send(uint32_t tag, void* region) noexcept {
-        if (!try_send(tag, region))
-            send_slow(tag, region);
+        OutboxSlot* const slot = find_slot(tag);
+        if (slot == nullptr)
+            return send_slow(tag, region);
+        if (put(*slot, tag, region))
+            post_full(*slot);
     }
-    /// False if the outbox has no slot for these regions.
-    [[nodiscard]] GRANARY_ALWAYS_INLINE bool try_send(uint32_t tag, void* region) noexcept {
+    /// The open slot for these regions; nullptr if there is none.
+    [[nodiscard]] GRANARY_ALWAYS_INLINE OutboxSlot* find_slot(uint32_t tag) noexcept {
         auto& set = outbox[outbox_set(tag)];
         OutboxSlot* slot = set.data();
         if (slot->key.load(std::memory_order_relaxed) != tag &&
             (++slot)->key.load(std::memory_order_relaxed) != tag)
-            return false;
+            return nullptr;
+        return slot;
+    }
+    /// @return true if the slot, or the whole outbox, is full now: post_full() is due
+    [[nodiscard]] GRANARY_ALWAYS_INLINE bool put(OutboxSlot& slot, uint32_t tag,
+                                                 void* region) noexcept {
         const size_t size = kSizeClasses[detail::tag_code(tag)].size;
-        void** const top = slot->top.load(std::memory_order_relaxed);
+        void** const top = slot.top.load(std::memory_order_relaxed);
         if (GRANARY_UNLIKELY(top[-1] == region || top[-2] == region))
             misuse::double_free(region, size);
         *top = region;
         // ORDER: release; as for a class's top.
-        slot->top.store(top + 1, std::memory_order_release);
+        slot.top.store(top + 1, std::memory_order_release);
         pending_bytes += static_cast<uint32_t>(size);
-        if (GRANARY_UNLIKELY(is_full(top + 1) || pending_bytes >= kOutboxBytes))
-            post_full(*slot);
-        return true;
+        return is_full(top + 1) || pending_bytes >= kOutboxBytes;
     }
+    /// Posts a full slot, or everything if that is what is full.
+    GRANARY_NOINLINE void post_full(OutboxSlot& slot) noexcept;
 
     /// A kept large region of exactly `pages` pages, live again; or nullptr.
     [[nodiscard]] void* take_large(size_t pages) noexcept {
@@ -201,8 +209,6 @@ private:
         return (tag * 0x9e3779b1U) >> 29;
     }
     void post(OutboxSlot& slot) noexcept;
-    /// The slot is full, or the outbox is.
-    GRANARY_NOINLINE void post_full(OutboxSlot& slot) noexcept;
     GRANARY_NOINLINE void send_slow(uint32_t tag, void* region) noexcept;
 };
 

@@ -236,19 +236,27 @@ void deallocate_full(void* pointer, size_t size_class) noexcept {
     state.push(static_cast<unsigned>(size_class), pointer);
 }
 
-void deallocate_remote(void* pointer, const PageEntry& entry) noexcept {
-    const uint32_t tag = entry.tag.load(std::memory_order_relaxed);
-    const unsigned code = tag_code(tag);
+/// PERF: out of line, so that the path of most frees needs no stack.
+static GRANARY_NOINLINE void post_and_tick(ThreadState& state,
+                                           ThreadState::OutboxSlot& slot) noexcept {
+    state.post_full(slot);
+    tick_after(state, kFreesPerExchange);
+}
+
+void deallocate_remote(void* pointer, uint32_t tag, const PageEntry& entry) noexcept {
     const bool is_own_state = t_cache->owner_key != kNoOwnerKey;
-    if (GRANARY_UNLIKELY(code >= kSmallClassCount || !is_own_state ||
+    if (GRANARY_UNLIKELY(!is_own_state ||
                          !is_region_start(base::address_of(pointer),
                                           entry.detail.load(std::memory_order_relaxed),
-                                          kSizeClasses[code].reciprocal)))
+                                          kSizeClasses[tag_code(tag)].reciprocal)))
         return deallocate_slow(pointer);
     // SAFETY (F1): it is not kEmptyCache.
     ThreadState& state = *static_cast<ThreadState*>(t_cache);
-    if (GRANARY_UNLIKELY(!state.try_send(tag, pointer)))
+    ThreadState::OutboxSlot* const slot = state.find_slot(tag);
+    if (GRANARY_UNLIKELY(slot == nullptr))
         return deallocate_slow(pointer);
+    if (GRANARY_UNLIKELY(state.put(*slot, tag, pointer)))
+        return post_and_tick(state, *slot);
     if (GRANARY_UNLIKELY(--state.countdown < 0))
         tick_slow();
 }

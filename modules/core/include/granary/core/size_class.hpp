@@ -181,6 +181,10 @@ inline constexpr auto kHighLookup = detail::make_lookup<kHighShift, kSmallMax>()
     return (size + kPageSize - 1) >> kPageShift;
 }
 
+/// An offset times its class's reciprocal, modulo 2^32, is below this if and only if a region starts
+/// there (S2): of the largest class, whose reciprocal is the least.
+inline constexpr uint32_t kStartBound = (uint64_t{1} << 32) / kSmallMax;
+
 /// Region index inside a run, from a byte offset (S2).
 [[nodiscard]] constexpr uint32_t region_index(uint32_t offset, uint32_t reciprocal) noexcept {
     return static_cast<uint32_t>((uint64_t{offset} * reciprocal) >> 32);
@@ -203,11 +207,14 @@ consteval bool sizes_are_valid() {
     return kSizeClasses[kSmallClassCount - 1].size == kSmallMax;
 }
 
-/// With e = reciprocal * size - 2^32, both tricks are exact while offset * e < 2^32.
+/// With e = reciprocal * size - 2^32, both tricks are exact while offset * e < 2^32, and starts have
+/// products of at most regions * e, all else of a reciprocal at least.
 consteval bool reciprocals_are_exact() {
     for (const SizeClass& c : kSizeClasses) {
         const uint64_t excess = uint64_t{c.reciprocal} * c.size - (uint64_t{1} << 32);
         if (excess * (uint64_t{c.run_pages} * kPageSize) >= (uint64_t{1} << 32))
+            return false;
+        if (c.run_regions * excess >= kStartBound || c.reciprocal < kStartBound)
             return false;
     }
     return true;

@@ -72,8 +72,9 @@ extern thread_local constinit GRANARY_HIDDEN CacheView* t_cache GRANARY_TLS_INIT
 /// Everything but a hit: huge sizes, empty magazines, first call, counting mode, thread end.
 [[nodiscard]] GRANARY_NOINLINE void* allocate_slow(size_t size) noexcept;
 GRANARY_NOINLINE void deallocate_slow(void* pointer) noexcept;
-/// A region of another thread's arena, or anything that is not one of this thread's.
-GRANARY_NOINLINE void deallocate_remote(void* pointer, const PageEntry& entry) noexcept;
+/// A small region of another arena, or what looks like one. @param tag of its page, with a small class
+GRANARY_NOINLINE void deallocate_remote(void* pointer, uint32_t tag,
+                                        const PageEntry& entry) noexcept;
 /// A large region that was just put into the slots took the place of this one (J1 of
 /// large_slots.hpp), or found no room itself.
 GRANARY_NOINLINE void release_displaced(uintptr_t word) noexcept;
@@ -115,12 +116,15 @@ template <auto Slow>
 
 /// Frees that hit beyond small regions of the thread's own: its large ones, and others' small ones.
 GRANARY_NOINLINE inline void deallocate_elsewhere(void* pointer, const PageEntry& found) noexcept {
+    const uint32_t tag = found.tag.load(std::memory_order_relaxed);
+    if (GRANARY_LIKELY(tag_code(tag) < kSmallClassCount))
+        return deallocate_remote(pointer, tag, found);
     // SAFETY (E2): the number is only looked up.
     const auto address = reinterpret_cast<uintptr_t>(pointer);
     CacheView* const cache = t_cache;
     uint32_t live = cache->owner_key | kLargeHead;
-    if (found.tag.load(std::memory_order_relaxed) != live || address % kPageSize != 0)
-        return deallocate_remote(pointer, found);
+    if (tag != live || address % kPageSize != 0)
+        return deallocate_slow(pointer);
     // Of two threads that free the region at once, one gets past this.
     // SAFETY (E3): entries are written by whoever owns what they describe.
     if (!const_cast<PageEntry&>(found).tag.compare_exchange_strong(

@@ -85,7 +85,7 @@ static_assert(sizeof(PageEntry) == 8);
 /// the run's base. Modulo 2^32 the products' difference is that of the offset (S2).
 [[nodiscard]] constexpr bool is_region_start(uintptr_t address, uint32_t bias,
                                              uint32_t reciprocal) noexcept {
-    return static_cast<uint32_t>(address) * reciprocal - bias < reciprocal;
+    return static_cast<uint32_t>(address) * reciprocal - bias < kStartBound;
 }
 
 extern constinit GRANARY_HIDDEN std::atomic<uintptr_t> g_page_map_root[kRootSlots];
