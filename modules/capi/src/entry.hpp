@@ -60,7 +60,7 @@ GRANARY_ALWAYS_INLINE void free_entry(void* pointer) noexcept { core::deallocate
 }
 
 [[nodiscard]] GRANARY_ALWAYS_INLINE void* realloc_entry(void* pointer, size_t size) noexcept {
-    if (size - 1 < core::kLowMax && core::fast::fits(pointer, size))
+    if (size - 1 < core::kLowMax && core::fast::fits(pointer, core::low_class(size)))
         return pointer;
     return realloc_slow(pointer, size);
 }

@@ -111,14 +111,17 @@ Extent* Arena::allocate_pages(size_t pages, size_t alignment, TouchedPages* touc
     if (extent != nullptr || growth == Growth::forbidden)
         return extent;
     // Peaks are made here: a chunk more, or what lies in parked magazines and cached regions.
-    size_t parked = large_cache_.bytes();
-    for (Bin& bin : bins_) parked += bin.parked_bytes();
-    if (parked > kParkedWorthTaking) {
-        age(true);
+    if (const uint32_t patience = patience_.load(std::memory_order_relaxed); patience != 0) {
+        patience_.store(patience - 1, std::memory_order_relaxed);
+        size_t parked = large_cache_.bytes();
+        for (Bin& bin : bins_) parked += bin.parked_bytes();
+        if (parked > kParkedWorthTaking)
+            age(true);
         extent = pages_.allocate(pages, alignment, touched, Growth::forbidden);
         if (extent != nullptr)
             return extent;
     }
+    patience_.store(kPatience, std::memory_order_relaxed);
     return pages_.allocate(pages, alignment, touched, Growth::allowed);
 }
 
@@ -217,6 +220,7 @@ void Arena::tick_locked(uint64_t now_ns) noexcept {
     if (now_ns >= due &&
         next_age_.compare_exchange_strong(due, now_ns + kAgePeriod, std::memory_order_relaxed)) {
         age(false);
+        patience_.store(kPatience, std::memory_order_relaxed);
     }
     pages_.decay(now_ns);  // also with nothing unused (D3 of decay.hpp)
     if (ChunkSource* own = own_source())

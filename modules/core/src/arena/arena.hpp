@@ -77,6 +77,10 @@ public:
     /// Decay: purges by the curve; ages bins at most once per kAgePeriod.
     void tick(uint64_t now_ns) noexcept;
     [[nodiscard]] bool has_unpurged() noexcept;
+    /// True if it rather looks for memory that is held and not used than take another chunk.
+    [[nodiscard]] bool is_patient() const noexcept {
+        return patience_.load(std::memory_order_relaxed) != 0;
+    }
     /// Distributes everything parked and purges every unused page. Returns bytes given back.
     size_t purge() noexcept;
     /// Returns parked and posted regions to their runs, all of them or only the idle ones, and
@@ -144,6 +148,9 @@ public:
 
 private:
     static constexpr uint32_t kInboxLimit = 128;
+    /// How often an arena looks before it takes a chunk: as often as it costs about what the chunk's
+    /// page faults do. Whoever needs the memory again and again is to have it.
+    static constexpr uint32_t kPatience = 64;
 
     void tick_locked(uint64_t now_ns) noexcept;
     size_t purge_locked() noexcept;
@@ -167,6 +174,7 @@ private:
     std::atomic<size_t> huge_bytes_{0};
     std::atomic<size_t> huge_live_{0};
     std::atomic<uint64_t> next_age_{0};
+    std::atomic<uint32_t> patience_{kPatience};  // a race loses or repeats a step
     std::array<LargeCounts, kLargeClassCount> large_counts_{};
     std::atomic<uintptr_t> last_fresh_{0};      // base and
     std::atomic<size_t> last_fresh_bytes_{0};  // length; of different blocks at worst: only probed

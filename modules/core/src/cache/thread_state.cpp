@@ -63,7 +63,8 @@ void* ThreadState::pop(unsigned size_class) noexcept {
         void* const refilled = refill_and_pop(size_class, Growth::forbidden);
         if (GRANARY_LIKELY(refilled != nullptr))
             return refilled;
-        cool();
+        if (arena->is_patient())
+            cool();
         return refill_and_pop(size_class, Growth::allowed);
     }
     tops[size_class].store(top - 1, std::memory_order_relaxed);

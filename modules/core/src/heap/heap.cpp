@@ -117,7 +117,8 @@ static void* take_pages(ThreadState& state, size_t size, size_t alignment, bool 
     if (pages <= kLargeMaxPages && arena == state.arena) {
         if (void* taken = take_pages_of(*arena, size, alignment, zero, Growth::forbidden))
             return taken;
-        state.cool();
+        if (arena->is_patient())
+            state.cool();
     }
     return take_pages_of(*arena, size, alignment, zero);
 }

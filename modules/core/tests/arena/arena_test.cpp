@@ -156,6 +156,49 @@ TEST_F(ArenaTest, BeforeAChunkMoreItTakesBackWhatIsParked) {
     EXPECT_EQ(fake.committed_bytes(), chunks);
 }
 
+TEST_F(ArenaTest, WhoNeedsTheMemoryAgainAndAgainGetsAChunk) {
+    const auto use_all = [&] {
+        std::vector<Magazine*> taken;
+        for (;;) {
+            Magazine* const empty = empty_magazine();
+            Magazine* const filled = arena->refill(kClass, empty, Growth::forbidden);
+            if (filled != empty)
+                magazines.give(empty);
+            if (filled == nullptr)
+                break;
+            taken.push_back(filled);
+        }
+        return taken;
+    };
+    const auto park_all = [&](const std::vector<Magazine*>& taken) {
+        for (Magazine* magazine : taken) {
+            if (Magazine* const empty = arena->park(magazine))
+                magazines.give(empty);
+        }
+    };
+    size_t pages = 20;  // another length each time: none is kept
+    const auto need_pages = [&] {
+        void* const region = arena->allocate_large(pages++, 1, nullptr);
+        ASSERT_NE(region, nullptr);
+        deallocate_large(PageMap::extent_at(base::address_of(region)));
+    };
+    need_pages();
+    const size_t one_chunk = fake.committed_bytes();
+    int looks = 0;
+    for (; arena->is_patient(); ++looks) {
+        ASSERT_LT(looks, 1000);
+        park_all(use_all());
+        need_pages();
+        ASSERT_EQ(fake.committed_bytes(), one_chunk) << looks;
+    }
+    EXPECT_GT(looks, 10);
+    const std::vector<Magazine*> taken = use_all();
+    need_pages();
+    EXPECT_GT(fake.committed_bytes(), one_chunk);
+    EXPECT_TRUE(arena->is_patient()) << "for the next chunk";
+    park_all(taken);
+}
+
 TEST_F(ArenaTest, SingleRegionsForCallersWithoutACache) {
     std::vector<void*> regions;
     for (int i = 0; i < 1000; ++i) {

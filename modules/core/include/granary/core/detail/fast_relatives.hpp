@@ -66,9 +66,9 @@ template <auto Slow>
     return region;
 }
 
-/// True if the live region that starts at `pointer` is this thread's and of the class that a request
-/// of `size` bytes, 1 .. kLowMax, gets: a realloc in place.
-[[nodiscard]] GRANARY_ALWAYS_INLINE bool fits(const void* pointer, size_t size) noexcept {
+/// True if the live region that starts at `pointer` is this thread's and of class `wanted`: a realloc in
+/// place.
+[[nodiscard]] GRANARY_ALWAYS_INLINE bool fits(const void* pointer, unsigned wanted) noexcept {
     // SAFETY (E2): the number is only looked up.
     const auto address = reinterpret_cast<uintptr_t>(pointer);
     const detail::PageEntry* const entry = detail::find_entry(address);
@@ -76,7 +76,7 @@ template <auto Slow>
         return false;
     const detail::CacheView* const cache = detail::t_cache;
     const size_t c = entry->tag.load(std::memory_order_relaxed) ^ cache->owner_key;
-    return c == low_class(size) &&
+    return c == wanted &&
            detail::is_region_start(address, entry->detail.load(std::memory_order_relaxed),
                                    cache->reciprocals[c]);
 }
