@@ -19,12 +19,19 @@
 
 #include "places.hpp"
 
-namespace granary::core {
+namespace granary {
+namespace {
+/// Whether any place had option text.
+constinit bool g_said_something = false;
+}  // namespace
+
+namespace core {
 
 HeapOptions load_startup_options() noexcept {
     capi::redirect_messages();
     // PERF: most processes say nothing, and need none of the tables.
-    if (!capi::read_places())
+    g_said_something = capi::read_places();
+    if (!g_said_something)
         return {};
     const ctl::Settings& settings = ctl::startup_settings();
     if (!settings.valid)
@@ -32,9 +39,9 @@ HeapOptions load_startup_options() noexcept {
     return ctl::heap_options(settings);
 }
 
-}  // namespace granary::core
+}  // namespace core
 
-namespace granary::capi {
+namespace capi {
 namespace {
 
 /// Before the constructors of the program and of libraries without a priority.
@@ -58,10 +65,13 @@ void report_interval() noexcept {
 /// After everything else of this process that runs at exit in an orderly way.
 [[gnu::destructor(kEarly)]] void finish() noexcept {
     core::stop_background_threads();
+    if (!g_said_something)
+        return;
     const ctl::Settings& settings = ctl::startup_settings();
     if (settings.flag(ctl::row("stats_print")))
         ctl::print_stats(nullptr, nullptr, settings.text(ctl::row("stats_print_opts")));
 }
 
 }  // namespace
-}  // namespace granary::capi
+}  // namespace capi
+}  // namespace granary

@@ -4,6 +4,8 @@
 //
 // Locking     load_settings() runs once, before the heap does; everything after it only reads.
 #include <array>
+#include <cstddef>
+#include <new>
 
 #include <granary/base/fixed_string.hpp>
 #include <granary/ctl/conf.hpp>
@@ -14,7 +16,12 @@ namespace {
 
 constexpr size_t kPlaces = 5;
 
-constinit Settings g_settings{};
+/// Of a process that says nothing.
+constexpr Settings kDefaults{};
+/// Of one that says something. PERF: zero in the file, so that others need no page for it.
+alignas(Settings) constinit std::array<std::byte, sizeof(Settings)> g_settings{};
+constinit const Settings* g_loaded = nullptr;
+
 struct StartupText {
     base::FixedString<1023> text;
     bool is_there = false;
@@ -83,7 +90,8 @@ Diagnostics stderr_diagnostics() noexcept { return {&write_line, nullptr}; }
 
 const Settings& load_settings(std::span<const ConfSource> sources,
                               const Diagnostics& diagnostics) noexcept {
-    read_conf(sources, g_settings, diagnostics);
+    auto* const settings = ::new (g_settings.data()) Settings();
+    read_conf(sources, *settings, diagnostics);
     for (const ConfSource& source : sources) {
         if (source.text == nullptr)
             continue;
@@ -92,10 +100,13 @@ const Settings& load_settings(std::span<const ConfSource> sources,
         kept.text.append(source.text);
         kept.is_there = true;
     }
-    return g_settings;
+    g_loaded = settings;
+    return *settings;
 }
 
-const Settings& startup_settings() noexcept { return g_settings; }
+const Settings& startup_settings() noexcept {
+    return g_loaded != nullptr ? *g_loaded : kDefaults;
+}
 
 const char* startup_text(ConfPlace place) noexcept {
     const StartupText& kept = g_texts[static_cast<size_t>(place)];
