@@ -37,6 +37,8 @@ target_compile_options(granary_module_flags INTERFACE
     $<$<COMPILE_LANGUAGE:CXX>:-fno-exceptions -fno-rtti -fno-threadsafe-statics>
     $<$<COMPILE_LANGUAGE:CXX>:-fvisibility=hidden -fvisibility-inlines-hidden>
     -fno-builtin-malloc
+    # So that the linker can put next to each other what is used together (GranaryLayout.cmake).
+    -ffunction-sections -fdata-sections
     # Nothing may run before main or after it; Clang says so at compile time.
     $<$<COMPILE_LANG_AND_ID:CXX,Clang,AppleClang>:-Wglobal-constructors -Wexit-time-destructors>)
 

@@ -39,6 +39,7 @@ function(granary_shared target name map module)
         LINKER:-Bsymbolic-functions
         # No lazy binding inside malloc, and nothing writable that need not be.
         LINKER:-z,now,-z,relro,-z,nodelete)
+    granary_layout(${target})
     # Everything is there at link time; sanitizers, though, leave their runtime to the program.
     if(NOT GRANARY_SANITIZE)
         target_link_options(${target} PRIVATE LINKER:-z,defs)
