@@ -54,7 +54,8 @@ START = (("thread.system_calls", "thread start and exit: system calls by the all
          ("start.system_calls", "process start: system calls"),
          ("start.rss_kib", "process start: RSS above the C library, KiB"),
          ("start.anonymous_kib", "process start: the anonymous part of that, KiB"),
-         ("start.faults", "process start: page faults above it"))
+         ("start.faults", "process start: page faults above it"),
+         ("start.file_kib", "process start: resident part of the allocator's file, KiB"))
 Figures = dict[str, float]
 
 

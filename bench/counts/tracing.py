@@ -18,7 +18,7 @@ from allocators import Allocator, UsageError  # noqa: E402
 
 NOT_ALLOWED = 77
 TIMEOUT = 180  # one in restartable sequences never ends when it is stepped
-START_RUNS = 7
+START_RUNS = 15
 HITS = ("malloc_hit", "free_hit")
 REFILLS = ("refill_fresh", "refill_holes")
 
@@ -118,7 +118,7 @@ def start_figures(allocator: Allocator, programs: Programs) -> dict[str, float]:
         calls[name] = document["sections"]["process"]["system_calls"]
     figures = {"start.system_calls": float(calls["with"] - calls["without"])}
     for key, source in (("start.rss_kib", "peak_kib"), ("start.anonymous_kib", "anonymous_kib"),
-                        ("start.faults", "faults")):
+                        ("start.faults", "faults"), ("start.file_kib", "preloaded_kib")):
         with_it, without = (statistics.median(start_once(programs, environment, files)[source]
                                               for _ in range(START_RUNS))
                             for files in (preload, []))
