@@ -19,18 +19,6 @@ namespace {
 
 size_t chunks_for(size_t bytes) noexcept { return (bytes + kChunkSize - 1) >> kChunkShift; }
 
-/// Writes the words of chunks [from, end) of a block (U1).
-void publish_chunks(Extent* extent, size_t from) noexcept {
-    const size_t chunks = chunks_for(extent->bytes);
-    const size_t pages = extent->bytes >> kPageShift;
-    for (size_t i = from; i < chunks; ++i) {
-        const size_t usable = std::min(pages - i * kChunkPages, kChunkPages);
-        PageMap::set_chunk(
-            extent->base + (i << kChunkShift),
-            {ChunkUse::huge, static_cast<uint32_t>(usable), static_cast<uint32_t>(i)}, extent);
-    }
-}
-
 void publish_head(Extent* extent) noexcept {
     PageMap::set_head(extent, detail::owner_key(extent->arena), detail::kHugeHead);
 }
@@ -87,7 +75,7 @@ void relocate(Extent* extent, const ChunkRange& range, size_t new_bytes) noexcep
     const bool dirty = move_chunks(source.ops(), old_base, range.base, kept);
     extent->base = range.base;
     extent->bytes = new_bytes;
-    publish_chunks(extent, 0);  // U2
+    PageMap::set_block(extent, 0);  // U2
     publish_head(extent);
     static_cast<void>(PageMap::retire_head(old_base, detail::owner_key(extent->arena),
                                            detail::kHugeHead));
@@ -111,7 +99,7 @@ void* allocate_huge(Arena& arena, size_t size, size_t alignment, bool& zeroed) n
     extent->bytes = bytes;
     extent->arena = arena.index();
     extent->kind = ExtentKind::huge;
-    publish_chunks(extent, 0);
+    PageMap::set_block(extent, 0);
     publish_head(extent);
     arena.count_huge(0, bytes);
     list_block(arena, *extent);
@@ -158,7 +146,7 @@ bool resize_huge_in_place(Extent* extent, size_t size) noexcept {
         if (!source.detach_tail(extent->base, old_chunks, new_chunks))
             return false;
         extent->bytes = new_bytes;
-        publish_chunks(extent, new_chunks - 1);
+        PageMap::set_block(extent, new_chunks - 1);
         publish_head(extent);
         source.give(extent->base + (new_chunks << kChunkShift), old_chunks - new_chunks, true);
     } else if (new_chunks == old_chunks ||
@@ -167,7 +155,7 @@ bool resize_huge_in_place(Extent* extent, size_t size) noexcept {
         if (range.zeroed)
             hint_growth(source, *extent, range.base, new_bytes);
         extent->bytes = new_bytes;
-        publish_chunks(extent, old_chunks - 1);
+        PageMap::set_block(extent, old_chunks - 1);
         publish_head(extent);
     } else {
         return false;

@@ -7,6 +7,8 @@
 //                                              chunks:  16 bytes a chunk }
 #include "meta/page_map.hpp"
 
+#include <algorithm>
+
 #include <granary/base/bits.hpp>
 
 namespace granary::core {
@@ -56,6 +58,25 @@ Leaf* leaf_of(uintptr_t address) noexcept {
 size_t page_slot(uintptr_t address) noexcept { return (address >> kPageShift) & (kLeafPages - 1); }
 size_t chunk_slot(uintptr_t address) noexcept {
     return (address >> kChunkShift) & (kLeafChunks - 1);
+}
+
+/// Calls visit(slot, i) for chunks [from, to) after `base`, whose leaves exist.
+template <class Visit>
+void for_each_chunk(uintptr_t base, size_t from, size_t to, Visit visit) noexcept {
+    while (from < to) {
+        const uintptr_t address = base + (from << kChunkShift);
+        const size_t first = chunk_slot(address);
+        // PERF: a leaf is looked up once, not for every chunk in it.
+        ChunkSlot* slot = leaf_of(address)->chunks + first;
+        const size_t last = std::min(to, from + kLeafChunks - first);
+        for (; from < last; ++from) visit(*slot++, from);
+    }
+}
+
+void set_slot(ChunkSlot& slot, ChunkWord word, Extent* extent) noexcept {
+    slot.extent.store(extent, std::memory_order_relaxed);
+    // ORDER: release, pairs with chunk_word(): a reader that sees "huge" finds the extent.
+    slot.word.store(word.packed(), std::memory_order_release);
 }
 
 }  // namespace
@@ -142,10 +163,22 @@ void PageMap::revive_head(uintptr_t page, uint32_t owner) noexcept {
 }
 
 void PageMap::set_chunk(uintptr_t chunk, ChunkWord word, Extent* extent) noexcept {
-    ChunkSlot& slot = leaf_of(chunk)->chunks[chunk_slot(chunk)];
-    slot.extent.store(extent, std::memory_order_relaxed);
-    // ORDER: release, pairs with chunk_word(): a reader that sees "huge" finds the extent.
-    slot.word.store(word.packed(), std::memory_order_release);
+    set_slot(leaf_of(chunk)->chunks[chunk_slot(chunk)], word, extent);
+}
+
+void PageMap::set_block(Extent* block, size_t from) noexcept {
+    const size_t pages = block->bytes >> kPageShift;
+    const size_t chunks = (pages + kChunkPages - 1) / kChunkPages;
+    for_each_chunk(block->base, from, chunks, [&](ChunkSlot& slot, size_t i) {
+        const size_t usable = std::min(pages - i * kChunkPages, kChunkPages);
+        set_slot(slot,
+                 {ChunkUse::huge, static_cast<uint32_t>(usable), static_cast<uint32_t>(i)}, block);
+    });
+}
+
+void PageMap::clear_chunks(uintptr_t base, size_t chunks) noexcept {
+    for_each_chunk(base, 0, chunks,
+                   [](ChunkSlot& slot, size_t) { set_slot(slot, {}, nullptr); });
 }
 
 ChunkWord PageMap::chunk_word(uintptr_t address) noexcept {

@@ -81,6 +81,10 @@ public:
     static void revive_head(uintptr_t page, uint32_t owner) noexcept;
 
     static void set_chunk(uintptr_t chunk, ChunkWord word, Extent* extent) noexcept;
+    /// The words of chunks [from, end) of a huge block (P2).
+    static void set_block(Extent* block, size_t from) noexcept;
+    /// These chunks are nobody's: {none}, and no descriptor.
+    static void clear_chunks(uintptr_t base, size_t chunks) noexcept;
     /// {none} for any address outside granary's leaves.
     [[nodiscard]] static ChunkWord chunk_word(uintptr_t address) noexcept;
     [[nodiscard]] static Extent* chunk_extent(uintptr_t address) noexcept;

@@ -109,7 +109,7 @@ void ChunkSource::split_locked(Extent* extent, uintptr_t base, size_t chunks) no
     const uintptr_t end = base + (chunks << kChunkShift);
     const PageState state = extent->state;
     unlink_locked(extent);
-    mark_taken(base, chunks);  // before its neighbours look whom to merge with
+    PageMap::clear_chunks(base, chunks);  // before its neighbours look whom to merge with
     // The tail first: it may need a descriptor, and the one just given back is then there for it.
     if (end < old_end)
         insert_locked(end, (old_end - end) >> kChunkShift, state);
@@ -248,15 +248,11 @@ bool ChunkSource::is_dense(uintptr_t base, size_t size) noexcept {
     return true;
 }
 
-void ChunkSource::mark_taken(uintptr_t base, size_t chunks) noexcept {
-    for (size_t i = 0; i < chunks; ++i) PageMap::set_chunk(base + (i << kChunkShift), {}, nullptr);
-}
-
 void ChunkSource::give(uintptr_t base, size_t chunks, bool dirty) noexcept {
     if (GRANARY_UNLIKELY(hooked_ != nullptr))
         return hooked_->give(base, chunks, dirty);
     ScopedLock lock(mutex_);
-    mark_taken(base, chunks);  // no chunk of it is a huge block's or an arena's any more
+    PageMap::clear_chunks(base, chunks);  // no chunk of it is a huge block's or an arena's any more
     const size_t bytes = chunks << kChunkShift;
     if (!dirty && !retain_ && ops_->release(ops_->self, base::pointer_at(base), bytes)) {
         reserved_ -= bytes;

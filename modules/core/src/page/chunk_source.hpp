@@ -135,7 +135,6 @@ private:
     void unlink_locked(Extent* extent) noexcept;
     void split_locked(Extent* extent, uintptr_t base, size_t chunks) noexcept;
     size_t purge_to(PageState from, size_t keep_chunks, bool lazily) noexcept;
-    void mark_taken(uintptr_t base, size_t chunks) noexcept;
 
     static constexpr size_t kProbes = 8;
 

@@ -211,7 +211,7 @@ bool HookedPages::detach_tail(uintptr_t base, size_t chunks, size_t keep) noexce
 }
 
 void HookedPages::give(uintptr_t base, size_t chunks, bool dirty) noexcept {
-    for (size_t i = 0; i < chunks; ++i) PageMap::set_chunk(base + (i << kChunkShift), {}, nullptr);
+    PageMap::clear_chunks(base, chunks);
     Piece piece;
     piece.base = base;
     piece.chunks = chunks;

@@ -250,5 +250,36 @@ TEST_F(PageMapTest, ChunkSlotsHoldWordAndDescriptor) {
     EXPECT_EQ(PageMap::chunk_word(base + 2 * kChunkSize).use, ChunkUse::none);
 }
 
+/// A block's words, from any chunk on, also where it leaves a leaf for the next.
+TEST_F(PageMapTest, ABlocksChunksAreNumberedAcrossLeaves) {
+    const uintptr_t border = (uintptr_t{1} << (detail::kAddressBits - 2)) + 20 * kGiB;
+    const uintptr_t base = border - 2 * kChunkSize;
+    ASSERT_TRUE(floor_.page_map.cover(base - kChunkSize, 7 * kChunkSize, floor_.metadata));
+    Extent block{};
+    block.base = base;
+    block.bytes = 4 * kChunkSize + 3 * kPageSize;
+    PageMap::set_block(&block, 1);
+    EXPECT_EQ(PageMap::chunk_word(base).use, ChunkUse::none) << "begins with the second";
+    PageMap::set_block(&block, 0);
+    for (size_t i = 0; i < 5; ++i) {
+        const ChunkWord word = PageMap::chunk_word(base + i * kChunkSize);
+        EXPECT_EQ(word.use, ChunkUse::huge) << i;
+        EXPECT_EQ(word.index, i);
+        EXPECT_EQ(word.usable_pages, i < 4 ? kChunkPages : 3U) << i;
+        EXPECT_EQ(PageMap::chunk_extent(base + i * kChunkSize), &block) << i;
+    }
+    EXPECT_EQ(PageMap::chunk_word(base - kChunkSize).use, ChunkUse::none);
+    EXPECT_EQ(PageMap::chunk_word(base + 5 * kChunkSize).use, ChunkUse::none);
+
+    PageMap::clear_chunks(base + kChunkSize, 3);
+    for (size_t i = 0; i < 5; ++i) {
+        const bool left = i == 0 || i == 4;
+        EXPECT_EQ(PageMap::chunk_word(base + i * kChunkSize).use,
+                  left ? ChunkUse::huge : ChunkUse::none)
+            << i;
+        EXPECT_EQ(PageMap::chunk_extent(base + i * kChunkSize), left ? &block : nullptr) << i;
+    }
+}
+
 }  // namespace
 }  // namespace granary::core
