@@ -159,7 +159,7 @@ void* Arena::allocate_large(size_t pages, size_t alignment, TouchedPages* touche
     if (extent != nullptr) {
         if (touched != nullptr)
             touched->bits.set_all();
-        PageMap::revive_head(extent->base, owner_key());
+        PageMap::revive_head(extent->base, owner_key(), detail::kLargeHead);
     } else {
         extent = allocate_pages(pages, alignment, touched, growth);
         if (extent == nullptr)
@@ -168,13 +168,13 @@ void* Arena::allocate_large(size_t pages, size_t alignment, TouchedPages* touche
         PageMap::set_large(extent, owner_key());
     }
     large_bytes_.fetch_add(extent->bytes, std::memory_order_relaxed);
-    count_made(extent->bytes);
+    counts_.count_made(extent->bytes);
     return base::pointer_at(extent->base);
 }
 
 void Arena::deallocate_large(Extent* extent) noexcept {
     large_bytes_.fetch_sub(extent->bytes, std::memory_order_relaxed);
-    count_freed(extent->bytes);
+    counts_.count_freed(extent->bytes);
     const bool fits = extent->bytes >> kPageShift <= LargeCache::kMostPages;
     if (!fits || !large_cache_.keep(extent))
         release_large(extent);
@@ -200,8 +200,8 @@ bool Arena::resize_large(Extent* extent, size_t pages) noexcept {
         PageMap::set_head(extent, owner_key(), detail::kLargeHead);
     }
     if (pages != old_pages) {
-        count_made(pages << kPageShift);
-        count_freed(old_pages << kPageShift);
+        counts_.count_made(pages << kPageShift);
+        counts_.count_freed(old_pages << kPageShift);
     }
     return true;
 }
@@ -269,19 +269,6 @@ size_t Arena::purge_locked() noexcept {
     if (ChunkSource* own = own_source())
         bytes += own->purge();
     return bytes;
-}
-
-void Arena::count_huge(size_t old_bytes, size_t new_bytes) noexcept {
-    if (new_bytes != 0) {
-        count_made(new_bytes);
-        huge_live_.fetch_add(1, std::memory_order_relaxed);
-        huge_bytes_.fetch_add(new_bytes, std::memory_order_relaxed);
-    }
-    if (old_bytes != 0) {
-        huge_live_.fetch_sub(1, std::memory_order_relaxed);
-        huge_bytes_.fetch_sub(old_bytes, std::memory_order_relaxed);
-        count_freed(old_bytes);
-    }
 }
 
 void Arena::check_invariants() noexcept {

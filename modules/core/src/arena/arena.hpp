@@ -26,7 +26,7 @@
 #include "arena/explicit_part.hpp"
 #include "arena/large_cache.hpp"
 #include "arena/magazine.hpp"
-#include "granary/core/large_class.hpp"
+#include "page/block_counts.hpp"
 #include "page/page_allocator.hpp"
 
 namespace granary::core {
@@ -93,8 +93,8 @@ public:
     /// Notes a huge block in fresh memory. @return whether the one before it got written: then this
     /// one will be, for all one knows.
     [[nodiscard]] bool fresh_blocks_get_written(uintptr_t base, size_t bytes) noexcept;
-    /// A huge block that counts as this arena's: made (from 0), freed (to 0) or resized.
-    void count_huge(size_t old_bytes, size_t new_bytes) noexcept;
+    /// Its large regions and huge blocks.
+    BlockCounts& counts() noexcept { return counts_; }
 
     /// True if the program made it: no thread is attached to it that did not ask for it.
     [[nodiscard]] bool is_explicit() const noexcept { return explicit_.maker == Maker::program; }
@@ -114,30 +114,6 @@ public:
     }
     /// Freed large regions that are kept with their pages used.
     [[nodiscard]] size_t cached_large_bytes() const noexcept { return large_cache_.bytes(); }
-    [[nodiscard]] size_t large_live() const noexcept {
-        size_t live = 0;
-        for (const LargeCounts& counts : large_counts_) live += counts.live();
-        const size_t huge = huge_live();
-        return live > huge ? live - huge : 0;
-    }
-    /// Large regions and huge blocks of one class: ever made, ever freed.
-    struct LargeCounts {
-        std::atomic<uint64_t> made{0};
-        std::atomic<uint64_t> freed{0};
-        [[nodiscard]] uint64_t live() const noexcept {
-            const uint64_t gone = freed.load(std::memory_order_relaxed);
-            return made.load(std::memory_order_relaxed) - gone;
-        }
-    };
-    [[nodiscard]] const LargeCounts& large_counts(size_t large_class) const noexcept {
-        return large_counts_[large_class];
-    }
-    [[nodiscard]] size_t huge_bytes() const noexcept {
-        return huge_bytes_.load(std::memory_order_relaxed);
-    }
-    [[nodiscard]] size_t huge_live() const noexcept {
-        return huge_live_.load(std::memory_order_relaxed);
-    }
     void check_invariants() noexcept;
 
     std::atomic<uint32_t> threads{0};  ///< attached; written under LockRank::arena_set
@@ -160,22 +136,14 @@ private:
                            Growth growth) noexcept;
     void release_runs(ExtentList& released) noexcept;
     void release_large(Extent* extent) noexcept;
-    void count_made(size_t bytes) noexcept {
-        large_counts_[large_class_of(bytes)].made.fetch_add(1, std::memory_order_relaxed);
-    }
-    void count_freed(size_t bytes) noexcept {
-        large_counts_[large_class_of(bytes)].freed.fetch_add(1, std::memory_order_relaxed);
-    }
 
     const uint32_t index_;     // const after init
     MagazinePool& magazines_;  // const after init
     PageAllocator pages_;
     std::atomic<size_t> large_bytes_{0};
-    std::atomic<size_t> huge_bytes_{0};
-    std::atomic<size_t> huge_live_{0};
     std::atomic<uint64_t> next_age_{0};
     std::atomic<uint32_t> patience_{kPatience};  // a race loses or repeats a step
-    std::array<LargeCounts, kLargeClassCount> large_counts_{};
+    BlockCounts counts_;
     std::atomic<uintptr_t> last_fresh_{0};      // base and
     std::atomic<size_t> last_fresh_bytes_{0};  // length; of different blocks at worst: only probed
     std::array<Bin, kSmallClassCount> bins_;

@@ -54,9 +54,7 @@ void Arena::drop_all() noexcept {
     pages_.drop_all();
     large_bytes_.store(0, std::memory_order_relaxed);
     // Huge blocks went before.
-    for (LargeCounts& counts : large_counts_) {
-        counts.freed.store(counts.made.load(std::memory_order_relaxed), std::memory_order_relaxed);
-    }
+    counts_.forget();
 }
 
 }  // namespace granary::core

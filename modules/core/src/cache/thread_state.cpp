@@ -273,6 +273,7 @@ void ThreadState::release_large() noexcept {
 void ThreadState::flush() noexcept {
     post_all();
     release_large();
+    release_blocks();
     for (unsigned c = 0; c < kSmallClassCount; ++c) {
         const Transition rewriting(transition, static_cast<uint8_t>(c + 1));
         if (Magazine* magazine = take_current(c))
@@ -349,6 +350,7 @@ void ThreadState::check_invariants() const noexcept {
     });
     GRANARY_CHECK(kept == large.pages() && kept <= detail::LargeSlots::kMostPages,
                   "large slots: pages [J2]");
+    arena->pages().source().check_kept(blocks, owner_key);
     size_t pending = 0;
     for_each_pending([&](uint32_t, unsigned size_class, size_t regions) {
         GRANARY_CHECK(regions != 0 && regions <= kSizeClasses[size_class].magazine_capacity,

@@ -26,6 +26,7 @@
 #include "arena/misuse.hpp"
 #include "granary/core/detail/fast_path.hpp"
 #include "meta/page_map.hpp"
+#include "page/kept_blocks.hpp"
 
 namespace granary::core {
 
@@ -87,6 +88,7 @@ struct alignas(GRANARY_CACHE_LINE) ThreadState : detail::CacheView {
         }
     };
     std::array<std::array<OutboxSlot, kOutboxWays>, kOutboxSets> outbox{};
+    KeptBlocks blocks;  ///< huge blocks of its arena, which the program did not make
 
     void bind(Arena& home, MagazinePool& pool, MetadataHeap& heap) noexcept;
 
@@ -135,9 +137,11 @@ struct alignas(GRANARY_CACHE_LINE) ThreadState : detail::CacheView {
         const uintptr_t region = large.take(pages);
         if (region == 0)
             return nullptr;
-        PageMap::revive_head(region, owner_key);
+        PageMap::revive_head(region, owner_key, detail::kLargeHead);
         return base::pointer_at(region);
     }
+    /// Gives the huge blocks that are kept back.
+    void release_blocks() noexcept { arena->pages().source().release_kept(blocks); }
     /// Gives the large regions that are kept to the arena.
     void release_large() noexcept;
     /// Lets go of the large regions that are kept, and of the magazines whose class was not asked for

@@ -74,11 +74,15 @@ static void zero_huge(const Arena& arena, void* block, size_t bytes) noexcept {
     }
 }
 
+static bool is_huge(size_t pages, size_t alignment) noexcept {
+    return pages > kLargeMaxPages || alignment > kChunkSize;
+}
+
 void* take_pages_of(Arena& arena, size_t size, size_t alignment, bool zero,
                     Growth growth) noexcept {
     const size_t pages = pages_for(size);
     const size_t alignment_pages = std::max<size_t>(alignment >> kPageShift, 1);
-    if (pages > kLargeMaxPages || alignment_pages > kChunkPages) {
+    if (is_huge(pages, alignment)) {
         bool zeroed = false;
         void* block = allocate_huge(arena, std::max<size_t>(size, 1), alignment, zeroed);
         if (block != nullptr && zero && !zeroed)
@@ -99,6 +103,13 @@ static void* take_pages(ThreadState& state, size_t size, size_t alignment, bool 
         if (void* kept = state.take_large(pages)) {
             if (zero)
                 std::memset(kept, 0, pages << kPageShift);
+            return kept;
+        }
+    }
+    if (is_huge(pages, alignment)) {
+        if (void* kept = take_kept_huge(state, std::max<size_t>(size, 1), alignment)) {
+            if (zero)
+                zero_huge(*state.arena, kept, std::max<size_t>(pages, 1) << kPageShift);
             return kept;
         }
     }
@@ -151,17 +162,17 @@ GRANARY_NOINLINE void* allocate_pages(ThreadState& state, size_t size, size_t al
 }
 
 /// Another arena's large region, or a huge block.
-static GRANARY_NOINLINE void deallocate_pages(const Found& found, void* pointer) noexcept {
+static GRANARY_NOINLINE void deallocate_pages(ThreadState& state, const Found& found,
+                                              void* pointer, bool own) noexcept {
     const uintptr_t base = base::address_of(pointer);
     const auto code = static_cast<detail::PageCode>(found.code());
     // Of two threads that free it at once, one gets past this.
     if (!PageMap::retire_head(base, detail::owner_key(found.arena()), code))
         misuse::double_free(pointer, found.usable);
-    Extent* const extent = PageMap::extent_at(base);
-    if (code == detail::kHugeHead) {
-        deallocate_huge(extent);
-    } else {
-        arena_at(found.arena())->deallocate_large(extent);
+    if (code == detail::kLargeHead) {
+        arena_at(found.arena())->deallocate_large(PageMap::extent_at(base));
+    } else if (!own || !keep_huge(state, base, found.usable)) {
+        deallocate_huge(PageMap::extent_at(base));
     }
 }
 
@@ -170,7 +181,7 @@ void deallocate_found(ThreadState& state, const Found& found, void* pointer) noe
         probe_freed(state, pointer, found.usable);
     const bool own = ((found.tag ^ state.owner_key) >> detail::kOwnerShift) == 0;
     if (!found.is_small()) {
-        deallocate_pages(found, pointer);
+        deallocate_pages(state, found, pointer, own);
     } else if (GRANARY_UNLIKELY(state.mode == ThreadState::Mode::direct)) {
         arena_at(found.arena())->deallocate_one(found.code(), pointer);
     } else if (own) {
@@ -227,6 +238,11 @@ void* allocate_slow(size_t size) noexcept {
         return allocate_small(state, small_class(size));
     }
     tick(state);
+    if (size > kLargeMaxPages << kPageShift && size <= kMaxSize &&
+        state.mode == ThreadState::Mode::cached) {
+        if (void* kept = take_kept_huge(state, size, kPageSize))
+            return kept;
+    }
     return allocate_pages(state, size, kPageSize, false);
 }
 
@@ -268,10 +284,25 @@ void release_displaced(uintptr_t word) noexcept {
     state.arena->deallocate_large(PageMap::extent_at(word));
 }
 
+/// A huge block of the thread's own arena.
+static void deallocate_own_block(void* pointer, size_t bytes) noexcept {
+    // SAFETY (F1): only a thread's own state, in the cached mode, has an owner key that a page carries.
+    ThreadState& state = *static_cast<ThreadState*>(t_cache);
+    const uintptr_t base = base::address_of(pointer);
+    tick_after(state, 1);
+    // Of two threads that free it at once, one gets past this.
+    if (!PageMap::retire_head(base, state.owner_key, kHugeHead))
+        misuse::double_free(pointer, bytes);
+    if (!keep_huge(state, base, bytes))
+        deallocate_huge(PageMap::extent_at(base));
+}
+
 void deallocate_slow(void* pointer) noexcept {
     if (pointer == nullptr)
         return;
     const Found found = find_live("free", pointer);
+    if (found.tag == (t_cache->owner_key | kHugeHead))
+        return deallocate_own_block(pointer, found.usable);
     ThreadState& state = current_thread();
     tick_after(state, 1);
     deallocate_found(state, found, pointer);

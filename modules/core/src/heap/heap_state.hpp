@@ -70,6 +70,10 @@ void reclaim(ThreadState& state) noexcept;
                                   bool& zeroed) noexcept;
 /// @param extent whose head the caller has retired
 void deallocate_huge(Extent* extent) noexcept;
+/// The thread keeps a block of its own arena whose head the caller has retired. False: it does not.
+[[nodiscard]] bool keep_huge(ThreadState& state, uintptr_t base, size_t bytes) noexcept;
+/// A block that the thread keeps, live again; nullptr if none is exactly as long as `size` takes.
+[[nodiscard]] void* take_kept_huge(ThreadState& state, size_t size, size_t alignment) noexcept;
 /// In place or by moving pages; nullptr if neither was possible.
 [[nodiscard]] void* resize_huge(Extent* extent, size_t size) noexcept;
 [[nodiscard]] bool resize_huge_in_place(Extent* extent, size_t size) noexcept;

@@ -42,6 +42,19 @@ void unlist_block(Arena& arena, Extent& extent) noexcept {
     arena.explicit_part().huge.erase(extent);
 }
 
+/// Chunks and a descriptor for a block of an arena; nullptr: nothing has changed.
+Extent* take_block(Arena& arena, size_t chunks, size_t alignment, ChunkRange& range) noexcept {
+    ChunkSource* const own = arena.own_source();
+    if (GRANARY_LIKELY(own == nullptr))
+        return g_heap.source.take_block(chunks, alignment, range);
+    Extent* const extent = g_heap.source.make_extent();
+    if (extent != nullptr && !own->take(chunks, alignment, range)) {
+        g_heap.source.discard_extent(extent);
+        return nullptr;
+    }
+    return extent;
+}
+
 /// Asks for huge pages in the fresh part [base, base + bytes) of a block, the last chunk too if the
 /// block has half of it.
 void hint_fresh(ChunkSource& source, uintptr_t base, size_t bytes) noexcept {
@@ -85,23 +98,20 @@ void relocate(Extent* extent, const ChunkRange& range, size_t new_bytes) noexcep
 }  // namespace
 
 void* allocate_huge(Arena& arena, size_t size, size_t alignment, bool& zeroed) noexcept {
-    Extent* extent = g_heap.source.make_extent();
-    if (extent == nullptr)
-        return nullptr;
     const size_t bytes = base::align_up(size, kPageSize);
     ChunkRange range;
-    if (!arena.pages().source().take(chunks_for(bytes), alignment, range)) {
-        g_heap.source.discard_extent(extent);
+    Extent* const extent = take_block(arena, chunks_for(bytes), alignment, range);
+    if (extent == nullptr)
         return nullptr;
-    }
     *extent = Extent{};
+    extent->counts = &arena.counts();
     extent->base = range.base;
     extent->bytes = bytes;
     extent->arena = arena.index();
     extent->kind = ExtentKind::huge;
     PageMap::set_block(extent, 0);
     publish_head(extent);
-    arena.count_huge(0, bytes);
+    arena.counts().count_huge(0, bytes);
     list_block(arena, *extent);
     zeroed = range.zeroed;
     if (range.zeroed && range.chunks > 1 && arena.fresh_blocks_get_written(range.base, bytes))
@@ -113,18 +123,40 @@ void deallocate_huge(Extent* extent) noexcept {
     const uintptr_t base = extent->base;
     const size_t bytes = extent->bytes;
     Arena& arena = *arena_at(extent->arena);
-    arena.count_huge(bytes, 0);
+    arena.counts().count_huge(bytes, 0);
     unlist_block(arena, *extent);
-    g_heap.source.discard_extent(extent);
     const size_t chunks = chunks_for(bytes);
-    bool dirty = true;
     // What came from the program's hooks is for them to purge.
-    if (GRANARY_UNLIKELY(bytes >= g_heap.options.purge_freed_from) &&
-        arena.own_source() == nullptr) {
-        const os::PageOps& ops = arena.pages().source().ops();
+    if (ChunkSource* const own = arena.own_source()) {
+        g_heap.source.discard_extent(extent);
+        own->give(base, chunks, true);
+        return;
+    }
+    bool dirty = true;
+    if (GRANARY_UNLIKELY(bytes >= g_heap.options.purge_freed_from)) {
+        const os::PageOps& ops = g_heap.source.ops();
         dirty = !ops.purge_forced(ops.self, base::pointer_at(base), chunks << kChunkShift);
     }
-    arena.pages().source().give(base, chunks, dirty);
+    g_heap.source.give_block(extent, dirty);
+}
+
+bool keep_huge(ThreadState& state, uintptr_t base, size_t bytes) noexcept {
+    if (state.mode == ThreadState::Mode::direct || state.arena->is_explicit() ||
+        bytes >= g_heap.options.purge_freed_from) {
+        return false;
+    }
+    if (GRANARY_UNLIKELY(!state.blocks.is_listed()))
+        g_heap.source.list(state.blocks);
+    return state.blocks.keep(base, bytes >> kPageShift);
+}
+
+void* take_kept_huge(ThreadState& state, size_t size, size_t alignment) noexcept {
+    const size_t bytes = base::align_up(size, kPageSize);
+    const uintptr_t base = state.blocks.take(bytes >> kPageShift, alignment);
+    if (base == 0)
+        return nullptr;
+    PageMap::revive_head(base, state.owner_key, detail::kHugeHead);
+    return base::pointer_at(base);
 }
 
 /// A block grows into fresh chunks from `base` on, to `new_bytes` in all: what it is now tells whether
@@ -160,7 +192,7 @@ bool resize_huge_in_place(Extent* extent, size_t size) noexcept {
     } else {
         return false;
     }
-    arena_at(extent->arena)->count_huge(old_bytes, new_bytes);
+    arena_at(extent->arena)->counts().count_huge(old_bytes, new_bytes);
     return true;
 }
 
@@ -176,7 +208,7 @@ void* resize_huge(Extent* extent, size_t size) noexcept {
     if (range.zeroed)
         hint_growth(source, *extent, range.base + (chunks_for(old_bytes) << kChunkShift), new_bytes);
     relocate(extent, range, new_bytes);
-    arena_at(extent->arena)->count_huge(old_bytes, new_bytes);
+    arena_at(extent->arena)->counts().count_huge(old_bytes, new_bytes);
     return base::pointer_at(extent->base);
 }
 

@@ -20,6 +20,17 @@ uintptr_t head_of(uintptr_t address) noexcept {
     return address;
 }
 
+/// The chunk word of a huge block's chunk; {none} if there is no block, or if it was freed and is
+/// kept by a thread.
+ChunkWord block_word(uintptr_t address) noexcept {
+    const ChunkWord word = PageMap::chunk_word(address);
+    if (word.use != ChunkUse::huge)
+        return {};
+    const uintptr_t base =
+        base::align_down(address, kChunkSize) - (uintptr_t{word.index} << kChunkShift);
+    return detail::tag_code(detail::page_tag(base)) == detail::kHugeHead ? word : ChunkWord{};
+}
+
 }  // namespace
 
 void report_misuse(std::string_view call, const void* pointer) noexcept {
@@ -46,7 +57,7 @@ void report_misuse(std::string_view call, const void* pointer) noexcept {
         default:
             break;
     }
-    if (PageMap::chunk_word(address).use == ChunkUse::huge)
+    if (block_word(address).use == ChunkUse::huge)
         misuse::interior(call, pointer, PageMap::chunk_extent(address)->bytes);
     misuse::foreign(call, pointer);
 }
@@ -81,7 +92,7 @@ bool owns(const void* pointer) noexcept {
         if (code != detail::kFreedRun && code != detail::kFreedHead)
             return true;
     }
-    const ChunkWord word = PageMap::chunk_word(address);
+    const ChunkWord word = block_word(address);
     return word.use == ChunkUse::huge &&
            (address & (kChunkSize - 1)) >> kPageShift < word.usable_pages;
 }

@@ -88,9 +88,9 @@ void add_arena(Arena& arena, const Collector& collector, uint64_t now_ns) noexce
     arena.pages().read_purge_counters(dirty, muzzy);
     const size_t cached_large = arena.cached_large_bytes();
     const size_t large_bytes = arena.large_bytes();
-    const size_t large_live = arena.large_live();
-    const size_t huge_bytes = arena.huge_bytes();
-    const size_t huge_live = arena.huge_live();
+    const size_t large_live = arena.counts().large_live();
+    const size_t huge_bytes = arena.counts().huge_bytes();
+    const size_t huge_live = arena.counts().huge_live();
     const uint64_t born = arena.born_ns.load(std::memory_order_relaxed);
     collector.to(arena.index(), [&](HeapSnapshot& out) {
         ++out.arenas;
@@ -117,8 +117,8 @@ void add_arena(Arena& arena, const Collector& collector, uint64_t now_ns) noexce
         collector.to(arena.index(), [&](HeapSnapshot& out) { add_bin(out.bins[c], counts); });
     }
     for (size_t c = 0; c < kLargeClassCount; ++c) {
-        const uint64_t freed = arena.large_counts(c).freed.load(std::memory_order_relaxed);
-        const uint64_t made = arena.large_counts(c).made.load(std::memory_order_relaxed);
+        const uint64_t freed = arena.counts().of_class(c).freed.load(std::memory_order_relaxed);
+        const uint64_t made = arena.counts().of_class(c).made.load(std::memory_order_relaxed);
         collector.to(arena.index(), [&](HeapSnapshot& out) {
             out.large_classes[c].made += made;
             out.large_classes[c].freed += freed;
@@ -217,6 +217,7 @@ void take_snapshots(HeapSnapshot& all, std::span<HeapSnapshot* const> arenas) no
     collector.for_each([](HeapSnapshot& out) { out = HeapSnapshot{}; });
     if (ThreadState* state = attached_thread())
         state->post_all();
+    g_heap.source.release_kept();  // kept blocks are then free chunks, and counted as such
     const uint64_t now = os::coarse_now_ns();
     for (uint32_t i = 0; i < g_heap.threads.arena_count(); ++i)
         add_arena(*arena_at(i), collector, now);
@@ -233,6 +234,7 @@ bool take_arena_snapshot(unsigned index, HeapSnapshot& out) noexcept {
         return false;
     if (ThreadState* state = attached_thread())
         state->post_all();
+    g_heap.source.release_kept();
     HeapSnapshot* const slot = &out;
     const Collector collector(nullptr, {&slot, 1}, index);
     add_arena(*arena_at(index), collector, os::coarse_now_ns());
@@ -288,9 +290,10 @@ size_t approximate_active() noexcept {
     size_t bytes = 0;
     for (uint32_t i = 0; i < g_heap.threads.arena_count(); ++i) {
         bytes += arena_at(i)->pages().used_pages() << kPageShift;
-        bytes += arena_at(i)->huge_bytes();
+        bytes += arena_at(i)->counts().huge_bytes();
     }
-    return bytes;
+    const size_t kept = g_heap.source.kept().pages << kPageShift;
+    return bytes > kept ? bytes - kept : 0;
 }
 
 }  // namespace granary::core

@@ -19,6 +19,7 @@
 
 namespace granary::core {
 
+class BlockCounts;
 struct Chunk;
 
 enum class ExtentKind : uint8_t { none, run, large, huge, free_chunks };
@@ -30,7 +31,10 @@ inline constexpr size_t kPageStates = 3;
 struct alignas(64) Extent {
     uintptr_t base;       ///< address of the first page
     size_t bytes;         ///< usable size (large, huge), length otherwise
-    Chunk* chunk;         ///< of a run or large region
+    union {
+        Chunk* chunk;         ///< of a run or large region
+        BlockCounts* counts;  ///< of a huge block: where it is counted
+    };
     base::ListLink link;  ///< bin bucket, free-chunk bucket, or descriptor pool
     uint32_t arena;       ///< index of the owner
     ExtentKind kind;

@@ -157,9 +157,8 @@ bool PageMap::retire_head(uintptr_t page, uint32_t owner, detail::PageCode code)
         live, owner | detail::kFreedHead, std::memory_order_relaxed);
 }
 
-void PageMap::revive_head(uintptr_t page, uint32_t owner) noexcept {
-    leaf_of(page)->entries[page_slot(page)].tag.store(owner | detail::kLargeHead,
-                                                      std::memory_order_relaxed);
+void PageMap::revive_head(uintptr_t page, uint32_t owner, detail::PageCode code) noexcept {
+    leaf_of(page)->entries[page_slot(page)].tag.store(owner | code, std::memory_order_relaxed);
 }
 
 void PageMap::set_chunk(uintptr_t chunk, ChunkWord word, Extent* extent) noexcept {

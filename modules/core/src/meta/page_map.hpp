@@ -77,8 +77,8 @@ public:
     /// @return false if it was not a live head: another thread freed it.
     [[nodiscard]] static bool retire_head(uintptr_t page, uint32_t owner,
                                           detail::PageCode code) noexcept;
-    /// The opposite: a freed large region that was kept whole is handed out again.
-    static void revive_head(uintptr_t page, uint32_t owner) noexcept;
+    /// The opposite: what was freed and kept whole is handed out again.
+    static void revive_head(uintptr_t page, uint32_t owner, detail::PageCode code) noexcept;
 
     static void set_chunk(uintptr_t chunk, ChunkWord word, Extent* extent) noexcept;
     /// The words of chunks [from, end) of a huge block (P2).

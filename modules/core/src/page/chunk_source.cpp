@@ -45,9 +45,14 @@ void ChunkSource::bind(HookedPages& hooked) noexcept {
 bool ChunkSource::take(size_t chunks, size_t alignment, ChunkRange& out) noexcept {
     if (GRANARY_UNLIKELY(hooked_ != nullptr))
         return hooked_->take(chunks, alignment, out);
+    ScopedLock lock(mutex_);
+    release_kept_locked();
+    return take_locked(chunks, alignment, out);
+}
+
+bool ChunkSource::take_locked(size_t chunks, size_t alignment, ChunkRange& out) noexcept {
     if (chunks > kMostChunks)
         return false;
-    ScopedLock lock(mutex_);
     alignment = std::max(alignment, kChunkSize);
     return take_free_locked(chunks, alignment, out) || take_fresh_locked(chunks, alignment, out);
 }
@@ -56,6 +61,7 @@ bool ChunkSource::has_resident(size_t chunks, size_t alignment) noexcept {
     if (!has_unpurged() || chunks > kMostChunks)
         return false;
     ScopedLock lock(mutex_);
+    release_kept_locked();
     alignment = std::max(alignment, kChunkSize);
     return find_locked(PageState::dirty, chunks, alignment) != nullptr ||
            find_locked(PageState::muzzy, chunks, alignment) != nullptr;
@@ -211,6 +217,7 @@ bool ChunkSource::take_following(uintptr_t end, size_t chunks, ChunkRange& out) 
     if (GRANARY_UNLIKELY(hooked_ != nullptr))
         return hooked_->take_following(end, chunks, out);
     ScopedLock lock(mutex_);
+    release_kept_locked();  // the block behind may be one
     if (end == span_cursor_ && span_end_ - end >= (chunks << kChunkShift)) {
         return take_fresh_locked(chunks, kChunkSize, out);
     }
@@ -252,6 +259,10 @@ void ChunkSource::give(uintptr_t base, size_t chunks, bool dirty) noexcept {
     if (GRANARY_UNLIKELY(hooked_ != nullptr))
         return hooked_->give(base, chunks, dirty);
     ScopedLock lock(mutex_);
+    give_locked(base, chunks, dirty);
+}
+
+void ChunkSource::give_locked(uintptr_t base, size_t chunks, bool dirty) noexcept {
     PageMap::clear_chunks(base, chunks);  // no chunk of it is a huge block's or an arena's any more
     const size_t bytes = chunks << kChunkShift;
     if (!dirty && !retain_ && ops_->release(ops_->self, base::pointer_at(base), bytes)) {
@@ -328,16 +339,6 @@ void ChunkSource::unlink_locked(Extent* extent) noexcept {
     extents_.give(extent);
 }
 
-Extent* ChunkSource::make_extent() noexcept {
-    ScopedLock lock(mutex_);
-    return extents_.take(*metadata_);
-}
-
-void ChunkSource::discard_extent(Extent* extent) noexcept {
-    ScopedLock lock(mutex_);
-    extents_.give(extent);
-}
-
 void ChunkSource::set_decay(int64_t dirty_ms, int64_t muzzy_ms, uint64_t now_ns) noexcept {
     if (hooked_ != nullptr)
         return hooked_->set_decay(dirty_ms, muzzy_ms, now_ns);
@@ -354,8 +355,15 @@ void ChunkSource::decay(uint64_t now_ns) noexcept {
     auto chunks_to_keep = [now_ns](Decay& decay, size_t chunks) {
         return decay.limit(now_ns, chunks * kChunkPages, kChunkPages) / kChunkPages;
     };
-    const size_t dirty = free_chunks_[index_of(PageState::dirty)].load(std::memory_order_relaxed);
+    // Kept blocks are as dirty as free ones, and go only where the free ones are not enough.
+    size_t kept_blocks = kept().chunks;
+    const size_t dirty =
+        free_chunks_[index_of(PageState::dirty)].load(std::memory_order_relaxed) + kept_blocks;
     const size_t keep = chunks_to_keep(dirty_decay_, dirty);
+    if (keep < kept_blocks) {
+        release_kept_locked();
+        kept_blocks = 0;
+    }
     const bool lazily = muzzy_decay_.milliseconds() != 0;
     const size_t muzzy = free_chunks_[index_of(PageState::muzzy)].load(std::memory_order_relaxed);
     const size_t keep_muzzy = chunks_to_keep(muzzy_decay_, muzzy);
@@ -363,12 +371,13 @@ void ChunkSource::decay(uint64_t now_ns) noexcept {
     if (keep_muzzy < muzzy)
         purge_to(PageState::muzzy, keep_muzzy, false);
     if (keep < dirty)
-        purge_to(PageState::dirty, keep, lazily);
+        purge_to(PageState::dirty, keep - kept_blocks, lazily);
 }
 
 size_t ChunkSource::purge() noexcept {
     if (hooked_ != nullptr)
         return hooked_->purge();
+    release_kept();
     return purge_to(PageState::dirty, 0, false) + purge_to(PageState::muzzy, 0, false);
 }
 

@@ -33,6 +33,7 @@
 namespace granary::core {
 
 class HookedPages;
+class KeptBlocks;
 
 /// Consecutive chunks in the taker's hands.
 struct ChunkRange {
@@ -87,7 +88,27 @@ public:
     /// nearly all are resident. An array that is reserved and hardly used must not get huge pages.
     [[nodiscard]] bool is_dense(uintptr_t base, size_t size) noexcept;
 
-    /// A descriptor for a huge block; give it back with discard_extent().
+    /// Chunks for a huge block, and its descriptor, which is not written yet; nullptr: nothing has
+    /// changed. Not of a source with hooks.
+    [[nodiscard]] Extent* take_block(size_t chunks, size_t alignment, ChunkRange& out) noexcept;
+    /// Gives such a block back. @param dirty as for give().
+    void give_block(Extent* block, bool dirty) noexcept;
+
+    /// From now on it may keep blocks of this source (O2 of kept_blocks.hpp).
+    void list(KeptBlocks& keeper) noexcept;
+    /// Takes all blocks that anybody keeps, or that one keeper keeps: they are free chunks then.
+    void release_kept() noexcept;
+    void release_kept(KeptBlocks& keeper) noexcept;
+    struct Kept {
+        size_t pages = 0;   ///< that were usable
+        size_t chunks = 0;
+    };
+    /// What is kept; approximate while threads run.
+    [[nodiscard]] Kept kept() const noexcept;
+    /// @param keeper whose owner is not using it; @param owner key of the arena that all are of
+    void check_kept(const KeptBlocks& keeper, uint32_t owner) noexcept;
+
+    /// A descriptor for a huge block of a source with hooks; give it back with discard_extent().
     [[nodiscard]] Extent* make_extent() noexcept;
     void discard_extent(Extent* extent) noexcept;
 
@@ -102,10 +123,11 @@ public:
 
     [[nodiscard]] bool has_unpurged() const noexcept {
         return free_chunks_[0].load(std::memory_order_relaxed) +
-                   free_chunks_[1].load(std::memory_order_relaxed) !=
+                   free_chunks_[1].load(std::memory_order_relaxed) + kept().chunks !=
                0;
     }
-    /// Bytes free in one state; `retained` includes address space not used yet.
+    /// Bytes free in one state; `retained` includes address space not used yet. What is kept is not
+    /// free yet.
     [[nodiscard]] size_t free_bytes(PageState state) noexcept;
     void read_purge_counters(PurgeCounters& dirty, PurgeCounters& muzzy) noexcept;
     /// Sorts the free ranges by their length, and adds them to `out`.
@@ -124,6 +146,13 @@ private:
         base::Bitmap<kBuckets> nonempty;
     };
 
+    bool take_locked(size_t chunks, size_t alignment, ChunkRange& out) noexcept;
+    void give_locked(uintptr_t base, size_t chunks, bool dirty) noexcept;
+    void give_block_locked(Extent* block, bool dirty) noexcept;
+    void release_locked(KeptBlocks& keeper) noexcept;
+    void release_kept_locked() noexcept;
+    template <class Visit>
+    void for_each_keeper(Visit visit) const noexcept;
     Extent* find_locked(PageState state, size_t chunks, size_t alignment) noexcept;
     bool take_free_locked(size_t chunks, size_t alignment, ChunkRange& out) noexcept;
     bool take_fresh_locked(size_t chunks, size_t alignment, ChunkRange& out) noexcept;
@@ -146,6 +175,7 @@ private:
     PageMap* page_map_ = nullptr;       // const after init
     HugePages huge_policy_ = HugePages::adaptive;  // const after init
     bool retain_ = true;                       // const after init
+    std::atomic<KeptBlocks*> keepers_{nullptr};  // pushed to under mutex_; walked at any time
     // guarded by mutex_
     ExtentPool extents_;
     std::array<FreeSet, kPageStates> free_;

@@ -44,6 +44,7 @@ void PageAllocator::add_rows(PageRowsSnapshot& out) noexcept {
 
 void ChunkSource::add_rows(PageRowsSnapshot& out) noexcept {
     ScopedLock lock(mutex_);
+    release_kept_locked();
     const auto visit = [&](PageState state, size_t PageRowsSnapshot::Counts::*rows,
                            size_t PageRowsSnapshot::Counts::*bytes) {
         for (ExtentList& bucket : free_[static_cast<size_t>(state)].buckets) {

@@ -127,7 +127,7 @@ TEST_F(ArenaTest, PurgeGivesBackEverythingThatIsFree) {
     }
     for (void* region : large) deallocate_large(PageMap::extent_at(base::address_of(region)));
     EXPECT_EQ(arena->large_bytes(), 0U);
-    EXPECT_EQ(arena->large_live(), 0U);
+    EXPECT_EQ(arena->counts().large_live(), 0U);
     EXPECT_GT(arena->cached_large_bytes(), 0U);
     EXPECT_GT(arena->purge(), 0U);
     EXPECT_EQ(arena->cached_large_bytes(), 0U);
@@ -232,7 +232,7 @@ TEST_F(ArenaTest, OutOfMemoryIsSaidAndMemoryThatReturnsIsUsed) {
     EXPECT_EQ(arena->refill(kClass, empty), nullptr);
     EXPECT_EQ(arena->allocate_one(kClass), nullptr);
     EXPECT_EQ(arena->allocate_large(5, 1, nullptr), nullptr);
-    EXPECT_EQ(arena->large_live(), 0U);
+    EXPECT_EQ(arena->counts().large_live(), 0U);
     fake.heal();
     EXPECT_EQ(arena->refill(kClass, empty), empty);
 }
@@ -264,13 +264,13 @@ protected:
 TEST_F(ArenaLargeTest, RegionsAreCountedAndNamedInThePageMap) {
     Extent* const a = allocate(3);
     Extent* const b = allocate(100, 4);
-    EXPECT_EQ(arena->large_live(), 2U);
+    EXPECT_EQ(arena->counts().large_live(), 2U);
     EXPECT_EQ(arena->large_bytes(), 103 * kPageSize);
     expect_entries(*a);
     expect_entries(*b);
     deallocate_large(a);
     deallocate_large(b);
-    EXPECT_EQ(arena->large_live(), 0U);
+    EXPECT_EQ(arena->counts().large_live(), 0U);
     EXPECT_EQ(arena->large_bytes(), 0U);
 }
 
@@ -318,7 +318,7 @@ TEST_F(ArenaLargeTest, ResizingInPlaceKeepsContentsCountersAndEntries) {
     ASSERT_EQ(wall->base, extent->base + 4 * kPageSize);
     EXPECT_FALSE(arena->resize_large(extent, 5));
     EXPECT_EQ(extent->bytes, 4 * kPageSize);
-    EXPECT_EQ(arena->large_live(), 2U);
+    EXPECT_EQ(arena->counts().large_live(), 2U);
 }
 
 /// Threads refill, hand magazines to each other, park, post, distribute, purge. Every region carries
@@ -423,7 +423,7 @@ TEST_F(ArenaThreadsTest, NeverHoldTheSameRegion) {
             ASSERT_EQ(arena->bin(c).counts().taken, 0U) << c;
             ASSERT_EQ(arena->bin(c).counts().runs, 0U) << c;
         }
-        ASSERT_EQ(arena->large_live(), 0U);
+        ASSERT_EQ(arena->counts().large_live(), 0U);
         ASSERT_EQ(resident(), 0U);
     }
 }

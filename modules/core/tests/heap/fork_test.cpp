@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //
 // fork_test.cpp — children of busy processes, and fork handlers that allocate.
-#include <sys/wait.h>
-#include <unistd.h>
 #include <atomic>
 #include <thread>
 #include <vector>
@@ -13,32 +11,18 @@
 
 #include "granary/core/extended.hpp"
 #include "granary/core/lifecycle.hpp"
+#include "support/fork_support.hpp"
 #include "support/heap_fixture.hpp"
 
 namespace granary::core {
 namespace {
 
+using tests::child_succeeds;
 using tests::kMiB;
 
 class Fork : public tests::HeapFixture {
 protected:
-    static void SetUpTestSuite() {
-        static bool registered = false;
-        if (!registered)
-            register_process_hooks();
-        registered = true;
-    }
-
-    /// Runs `body` in a child; true if it ended well.
-    template <class Body>
-    static bool child_succeeds(Body body) {
-        const pid_t child = fork();
-        if (child == 0)
-            _exit(body() ? 0 : 1);
-        int status = 0;
-        return child > 0 && waitpid(child, &status, 0) == child && WIFEXITED(status) &&
-               WEXITSTATUS(status) == 0;
-    }
+    static void SetUpTestSuite() { tests::register_fork_hooks(); }
 };
 
 TEST_F(Fork, TheChildHasTheParentsRegionsAndItsOwn) {

@@ -207,7 +207,7 @@ TEST_F(PageMapHeadTest, ARetiredHeadIsFreedOnceRemembersItsLengthAndMayBeRevived
         << "an interior is no head";
     EXPECT_FALSE(PageMap::retire_head(extent.base + 100 * kPageSize, owner_, detail::kLargeHead))
         << "nor is nothing";
-    PageMap::revive_head(extent.base, owner_);
+    PageMap::revive_head(extent.base, owner_, detail::kLargeHead);
     EXPECT_EQ(page_tag(extent.base), owner_ | detail::kLargeHead);
     EXPECT_EQ(detail_of(extent.base), 3U);
     EXPECT_TRUE(PageMap::retire_head(extent.base, owner_, detail::kLargeHead));
