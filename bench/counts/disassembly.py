@@ -2,7 +2,7 @@
 """disassembly: what may not be on the two hit paths, looked up in the instructions really executed.
 
 No call, no push, no atomic instruction, and one look-up of the thread's block: an initial-exec
-offset from the global offset table.
+offset from the global offset table. And where the paths begin: with a line of the instruction cache.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import re
 import subprocess
 
 LINE = re.compile(r"^\s*([0-9a-f]+):\s+(.*)$")
+LINE_BYTES = 64  # of the instruction cache
 FORBIDDEN = re.compile(r"^(call|push|enter|lock|xchg\s.*\(|syscall)")
 
 
@@ -40,6 +41,8 @@ def complaints(name: str, path: list[int], code: dict[int, str], offsets: set[in
         found.append(f"{name}: {uses} look-ups of thread-local storage instead of 1")
     if not path:
         found.append(f"{name}: no path was recorded")
+    elif path[0] % LINE_BYTES != 0:
+        found.append(f"{name}: begins at {path[0]:#x}, inside a line of {LINE_BYTES} bytes")
     return found
 
 

@@ -54,22 +54,25 @@ class Stepper(unittest.TestCase):
 
 
 class HitPaths(unittest.TestCase):
-    CODE = {1: "mov    0x10(%rip),%rax        # 50 <x>", 2: "mov    %fs:(%rax),%rdx", 3: "ret",
+    CODE = {0: "mov    0x10(%rip),%rax        # 50 <x>", 2: "mov    %fs:(%rax),%rdx", 3: "ret",
             4: "push   %rbx", 5: "call   9 <slow>", 6: "lock xadd %rax,(%rdx)"}
 
     def complaints(self, *path):
         return " ".join(disassembly.complaints("malloc", list(path), self.CODE, {0x50}))
 
     def test_plain_path_is_accepted(self):
-        self.assertEqual(self.complaints(1, 2, 3), "")
+        self.assertEqual(self.complaints(0, 2, 3), "")
 
     def test_calls_pushes_and_atomics_are_refused(self):
         for address, word in ((4, "push"), (5, "call"), (6, "lock")):
-            self.assertIn(word, self.complaints(1, 2, address, 3))
+            self.assertIn(word, self.complaints(0, 2, address, 3))
 
     def test_thread_local_storage_is_looked_up_once(self):
         self.assertIn("0 look-ups", self.complaints(2, 3))
-        self.assertIn("2 look-ups", self.complaints(1, 1, 3))
+        self.assertIn("2 look-ups", self.complaints(0, 0, 3))
+
+    def test_function_that_begins_inside_a_line_is_told(self):
+        self.assertIn("begins at 0x2, inside a line", self.complaints(2, 0, 3))
 
 
 class Bounds(unittest.TestCase):
