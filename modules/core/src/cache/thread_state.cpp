@@ -350,7 +350,8 @@ void ThreadState::check_invariants() const noexcept {
     });
     GRANARY_CHECK(kept == large.pages() && kept <= detail::LargeSlots::kMostPages,
                   "large slots: pages [J2]");
-    arena->pages().source().check_kept(blocks, owner_key);
+    if (ChunkSource* source = blocks.source())
+        source->check_kept(blocks, owner_key);
     size_t pending = 0;
     for_each_pending([&](uint32_t, unsigned size_class, size_t regions) {
         GRANARY_CHECK(regions != 0 && regions <= kSizeClasses[size_class].magazine_capacity,

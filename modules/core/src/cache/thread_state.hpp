@@ -141,7 +141,10 @@ struct alignas(GRANARY_CACHE_LINE) ThreadState : detail::CacheView {
         return base::pointer_at(region);
     }
     /// Gives the huge blocks that are kept back.
-    void release_blocks() noexcept { arena->pages().source().release_kept(blocks); }
+    void release_blocks() noexcept {
+        if (ChunkSource* source = blocks.source())  // not the arena's: that may have got hooks since
+            source->release_kept(blocks);
+    }
     /// Gives the large regions that are kept to the arena.
     void release_large() noexcept;
     /// Lets go of the large regions that are kept, and of the magazines whose class was not asked for

@@ -141,11 +141,12 @@ void deallocate_huge(Extent* extent) noexcept {
 }
 
 bool keep_huge(ThreadState& state, uintptr_t base, size_t bytes) noexcept {
+    // An arena's hooks want to see what is freed, whoever made the arena.
     if (state.mode == ThreadState::Mode::direct || state.arena->is_explicit() ||
-        bytes >= g_heap.options.purge_freed_from) {
+        state.arena->own_source() != nullptr || bytes >= g_heap.options.purge_freed_from) {
         return false;
     }
-    if (GRANARY_UNLIKELY(!state.blocks.is_listed()))
+    if (GRANARY_UNLIKELY(state.blocks.source() == nullptr))
         g_heap.source.list(state.blocks);
     return state.blocks.keep(base, bytes >> kPageShift);
 }

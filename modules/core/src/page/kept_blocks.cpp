@@ -46,9 +46,9 @@ void ChunkSource::discard_extent(Extent* extent) noexcept {
 
 void ChunkSource::list(KeptBlocks& keeper) noexcept {
     ScopedLock lock(mutex_);
-    if (keeper.listed_)
+    if (keeper.source_ != nullptr)
         return;
-    keeper.listed_ = true;
+    keeper.source_ = this;
     keeper.next_ = keepers_.load(std::memory_order_relaxed);
     // ORDER: release, pairs with for_each_keeper(): `next_` is set.
     keepers_.store(&keeper, std::memory_order_release);
@@ -103,7 +103,7 @@ ChunkSource::Kept ChunkSource::kept() const noexcept {
 void ChunkSource::check_kept(const KeptBlocks& keeper, uint32_t owner) noexcept {
     ScopedLock lock(mutex_);  // nobody empties it meanwhile
     keeper.for_each([&](KeptBlocks::Block kept) {
-        GRANARY_CHECK(keeper.listed_, "kept blocks: unknown to the source [O2]");
+        GRANARY_CHECK(keeper.source_ == this, "kept blocks: unknown to the source [O2]");
         const Extent& block = *PageMap::extent_at(kept.base);
         GRANARY_CHECK(kept.pages <= KeptBlocks::kMostPages && block.base == kept.base &&
                           block.bytes == kept.pages << kPageShift && block.counts != nullptr,

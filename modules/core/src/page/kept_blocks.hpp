@@ -11,7 +11,7 @@
 //             O2  what holds a block is in the list of its chunk source, which takes all blocks of all
 //                 threads before it answers any other request, and counts them as dirty.
 // Locking     Slots are filled by the owner thread alone, and only empty ones: a store will do.
-//             Anybody may empty one, by exchange. `next_` and `listed_` are written under the chunk
+//             Anybody may empty one, by exchange. `next_` and `source_` are written under the chunk
 //             source's lock.
 // Cost        take: one exchange; keep: no atomic read-modify-write.
 #pragma once
@@ -24,6 +24,8 @@
 #include "granary/core/size_class.hpp"
 
 namespace granary::core {
+
+class ChunkSource;
 
 class KeptBlocks {
 public:
@@ -97,8 +99,9 @@ public:
         return true;
     }
 
-    /// Whether a chunk source knows of it (O2); only the owner may ask without the source's lock.
-    [[nodiscard]] bool is_listed() const noexcept { return listed_; }
+    /// The chunk source that its blocks come from and that lists it (O2); nullptr before the first block.
+    /// Only the owner may ask without the source's lock.
+    [[nodiscard]] ChunkSource* source() const noexcept { return source_; }
 
 private:
     friend class ChunkSource;
@@ -113,7 +116,7 @@ private:
 
     std::array<std::atomic<uintptr_t>, kSlots> slots_{};
     KeptBlocks* next_ = nullptr;  // in the source's list; const from then on
-    bool listed_ = false;
+    ChunkSource* source_ = nullptr;
 };
 static_assert(KeptBlocks::kMostPages < kChunkSize, "O1");
 

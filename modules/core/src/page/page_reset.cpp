@@ -12,15 +12,24 @@ namespace granary::core {
 namespace {
 
 /// Hands the descriptors of everything in a chunk to `out`.
-void collect_extents(const Chunk& chunk, ExtentList& out) noexcept {
-    size_t page = chunk.used.find_first_set();
-    while (page < kChunkPages) {
-        // Used pages are runs and large regions, end to end (P1: the first page has the extent).
-        Extent* extent = PageMap::extent_at(chunk.base + (page << kPageShift));
+void collect_extents(Chunk& chunk, ExtentList& out) noexcept {
+    // Used pages are runs and large regions, end to end (P1: the first page has the extent); and in a
+    // forked child, what a thread that is gone was about to describe, where the page map may still
+    // name a descriptor that has another use, or none, by now. It is lost to the child, the pages are not.
+    for (size_t page = chunk.used.find_first_set(); page < kChunkPages;
+         page = page < kChunkPages ? chunk.used.find_first_set(page) : page) {
+        const uintptr_t address = chunk.base + (page << kPageShift);
+        Extent* extent = PageMap::extent_at(address);
+        const bool is_described =
+            extent != nullptr && extent->base == address && extent->chunk == &chunk &&
+            (extent->kind == ExtentKind::run || extent->kind == ExtentKind::large);
+        if (!is_described) {
+            ++page;
+            continue;
+        }
         page += extent->bytes >> kPageShift;
         extent->link = {};
         out.push_front(*extent);
-        page = page < kChunkPages ? chunk.used.find_first_set(page) : page;
     }
 }
 

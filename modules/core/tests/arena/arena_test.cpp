@@ -7,6 +7,7 @@
 #include <cstring>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <thread>
 #include <vector>
 
@@ -14,6 +15,7 @@
 #include <granary/base/bits.hpp>
 #include <granary/base/prng.hpp>
 
+#include "arena/run.hpp"
 #include "support/bin_floor.hpp"
 #include "support/seed.hpp"
 
@@ -197,6 +199,29 @@ TEST_F(ArenaTest, WhoNeedsTheMemoryAgainAndAgainGetsAChunk) {
     EXPECT_GT(fake.committed_bytes(), one_chunk);
     EXPECT_TRUE(arena->is_patient()) << "for the next chunk";
     park_all(taken);
+}
+
+TEST_F(ArenaTest, DropAllPassesOverWhatAThreadThatIsGoneWasAboutToDescribe) {
+    const auto take = [&] { return arena->pages().allocate(4, 1, nullptr, Growth::allowed); };
+    // The page map goes on naming the descriptors of what lay there before.
+    Extent* const first = take();
+    Extent* const second = take();
+    for (Extent* run : {first, second}) {
+        PageMap::set_run(run, arena->owner_key(), kClass);
+        run::open(*run, kClass);
+    }
+    const uintptr_t place = first->base;
+    for (Extent* run : {first, second}) {
+        PageMap::retire_run(run->base, 4, arena->owner_key(), kClass);
+        arena->pages().release(run, 0);
+    }
+    Extent* const half_made = take();
+    ASSERT_EQ(half_made->base, place);
+    ASSERT_NE(PageMap::extent_at(place), half_made);
+    arena->drop_all();
+    std::set<Extent*> distinct;
+    for (int i = 0; i < 20; ++i) EXPECT_TRUE(distinct.insert(take()).second) << i;
+    arena->drop_all();
 }
 
 TEST_F(ArenaTest, SingleRegionsForCallersWithoutACache) {

@@ -14,6 +14,7 @@
 #include "granary/core/extended.hpp"
 #include "support/counting_hooks.hpp"
 #include "support/heap_fixture.hpp"
+#include "support/huge_fixture.hpp"
 #include "support/seed.hpp"
 
 namespace granary::core {
@@ -387,11 +388,18 @@ TEST_F(Hooks, MayServeAnAutomaticArenaToo) {
         NoDump::bytes.store(0);
         mine = *original;
         mine.alloc = NoDump::alloc;
+        deallocate(allocate(8 * kMiB));  // is kept, and is not the hooks'
+        const size_t kept = tests::kept_chunks();
+        EXPECT_GE(kept, 4U);
         ASSERT_EQ(set_extent_hooks(arena, &mine), original);
         std::vector<void*> blocks;
         for (int i = 0; i < 10; ++i) blocks.push_back(allocate(3 * kMiB));
         for (void* block : blocks) deallocate(block);
         EXPECT_GT(NoDump::bytes.load(), 0U);
+        EXPECT_EQ(tests::kept_chunks(), kept) << "hooks see what is freed";
+        EXPECT_TRUE(flush_thread_cache());
+        EXPECT_EQ(tests::kept_chunks(), kept - 4);
+        check_invariants();
         EXPECT_EQ(set_extent_hooks(arena, original), &mine);
         purge_arena(arena);
     }).join();
