@@ -50,7 +50,8 @@ function(granary_write_layout list script)
     configure_file("${GRANARY_LAYOUT_DIR}/layout.ld.in" "${script}" @ONLY)
 endfunction()
 
-set(GRANARY_LAYOUT_SCRIPT "${PROJECT_BINARY_DIR}/layout.ld")
+# In the cache: a project that contains this one makes libraries, too.
+set(GRANARY_LAYOUT_SCRIPT "${PROJECT_BINARY_DIR}/layout.ld" CACHE INTERNAL "ordered by granary_layout()")
 granary_write_layout("${PROJECT_SOURCE_DIR}/modules/capi/start_functions.txt" "${GRANARY_LAYOUT_SCRIPT}")
 
 # GNU ld knows how; lld and gold refuse the script.
