@@ -35,7 +35,9 @@ GRANARY_NOINLINE void* realloc_slow(void* pointer, size_t size) noexcept {
         return malloc_entry(size);
     if (GRANARY_UNLIKELY(size == 0))
         return realloc_to_nothing(pointer);
-    if (size <= core::kSmallMax && core::fast::fits(pointer, core::small_class(size)))
+    // realloc_entry() has asked for smaller ones.
+    if (size > core::kLowMax && size <= core::kSmallMax &&
+        core::fast::fits(pointer, core::high_class(size)))
         return pointer;
     return or_no_memory(core::reallocate(pointer, size));
 }

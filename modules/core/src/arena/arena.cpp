@@ -115,11 +115,12 @@ Extent* Arena::allocate_pages(size_t pages, size_t alignment, TouchedPages* touc
         patience_.store(patience - 1, std::memory_order_relaxed);
         size_t parked = large_cache_.bytes();
         for (Bin& bin : bins_) parked += bin.parked_bytes();
-        if (parked > kParkedWorthTaking)
+        if (parked > kParkedWorthTaking) {
             age(true);
-        extent = pages_.allocate(pages, alignment, touched, Growth::forbidden);
-        if (extent != nullptr)
-            return extent;
+            extent = pages_.allocate(pages, alignment, touched, Growth::forbidden);
+            if (extent != nullptr)
+                return extent;
+        }
     }
     patience_.store(kPatience, std::memory_order_relaxed);
     return pages_.allocate(pages, alignment, touched, Growth::allowed);

@@ -260,10 +260,14 @@ void ThreadState::cool() noexcept {
             seen_tops[c] = now;
             continue;
         }
-        const Transition rewriting(transition, static_cast<uint8_t>(c + 1));
-        if (Magazine* magazine = take_current(c))
-            arena->distribute(magazine);
+        give_back(c);
     }
+}
+
+void ThreadState::give_back(unsigned size_class) noexcept {
+    const Transition rewriting(transition, static_cast<uint8_t>(size_class + 1));
+    if (Magazine* magazine = take_current(size_class))
+        arena->distribute(magazine);
 }
 
 void ThreadState::release_large() noexcept {
@@ -274,11 +278,7 @@ void ThreadState::flush() noexcept {
     post_all();
     release_large();
     release_blocks();
-    for (unsigned c = 0; c < kSmallClassCount; ++c) {
-        const Transition rewriting(transition, static_cast<uint8_t>(c + 1));
-        if (Magazine* magazine = take_current(c))
-            arena->distribute(magazine);
-    }
+    for (unsigned c = 0; c < kSmallClassCount; ++c) give_back(c);
     const Transition rewriting(transition, kOutboxTransition);
     while (spare != nullptr) magazines->give(take_empty());
 }

@@ -205,6 +205,8 @@ private:
     }
     /// Uninstalls the current magazine and says in it how many regions it holds.
     [[nodiscard]] Magazine* take_current(unsigned size_class) noexcept;
+    /// Gives the current magazine's regions back to their runs.
+    void give_back(unsigned size_class) noexcept;
     [[nodiscard]] void* refill_and_pop(unsigned size_class, Growth growth) noexcept;
     [[nodiscard]] bool make_room(unsigned size_class) noexcept;
     void install(unsigned size_class, Magazine* magazine, uint32_t count) noexcept;

@@ -120,12 +120,12 @@ static void* take_pages(ThreadState& state, size_t size, size_t alignment, bool 
     // may be all that keeps the arena's unused pages from being whole chunks.
     if (pages > kLargeMaxPages && state.mode == ThreadState::Mode::cached &&
         arena->pages().dirty_bytes() >= size &&
-        !arena->pages().source().has_resident((size + kChunkSize - 1) >> kChunkShift, alignment)) {
+        !arena->pages().source().has_resident(chunks_for(size), alignment)) {
         state.flush();
         arena->age(true);
         arena->pages().release_empty_chunk();
     }
-    if (pages <= kLargeMaxPages && arena == state.arena) {
+    if (!is_huge(pages, alignment) && arena == state.arena) {
         if (void* taken = take_pages_of(*arena, size, alignment, zero, Growth::forbidden))
             return taken;
         if (arena->is_patient())
@@ -161,19 +161,28 @@ GRANARY_NOINLINE void* allocate_pages(ThreadState& state, size_t size, size_t al
     return region;
 }
 
+/// A huge block. @param own of the thread's arena
+static GRANARY_ALWAYS_INLINE void deallocate_block(ThreadState& state, void* pointer,
+                                                   uint32_t owner, size_t usable,
+                                                   bool own) noexcept {
+    const uintptr_t base = base::address_of(pointer);
+    // Of two threads that free it at once, one gets past this.
+    if (!PageMap::retire_head(base, owner, detail::kHugeHead))
+        misuse::double_free(pointer, usable);
+    if (!own || !keep_huge(state, base, usable))
+        deallocate_huge(PageMap::extent_at(base));
+}
+
 /// Another arena's large region, or a huge block.
 static GRANARY_NOINLINE void deallocate_pages(ThreadState& state, const Found& found,
                                               void* pointer, bool own) noexcept {
+    const uint32_t owner = detail::owner_key(found.arena());
+    if (found.code() == detail::kHugeHead)
+        return deallocate_block(state, pointer, owner, found.usable, own);
     const uintptr_t base = base::address_of(pointer);
-    const auto code = static_cast<detail::PageCode>(found.code());
-    // Of two threads that free it at once, one gets past this.
-    if (!PageMap::retire_head(base, detail::owner_key(found.arena()), code))
+    if (!PageMap::retire_head(base, owner, detail::kLargeHead))
         misuse::double_free(pointer, found.usable);
-    if (code == detail::kLargeHead) {
-        arena_at(found.arena())->deallocate_large(PageMap::extent_at(base));
-    } else if (!own || !keep_huge(state, base, found.usable)) {
-        deallocate_huge(PageMap::extent_at(base));
-    }
+    arena_at(found.arena())->deallocate_large(PageMap::extent_at(base));
 }
 
 void deallocate_found(ThreadState& state, const Found& found, void* pointer) noexcept {
@@ -238,6 +247,7 @@ void* allocate_slow(size_t size) noexcept {
         return allocate_small(state, small_class(size));
     }
     tick(state);
+    // PERF: before the room that looks everywhere.
     if (size > kLargeMaxPages << kPageShift && size <= kMaxSize &&
         state.mode == ThreadState::Mode::cached) {
         if (void* kept = take_kept_huge(state, size, kPageSize))
@@ -284,25 +294,17 @@ void release_displaced(uintptr_t word) noexcept {
     state.arena->deallocate_large(PageMap::extent_at(word));
 }
 
-/// A huge block of the thread's own arena.
-static void deallocate_own_block(void* pointer, size_t bytes) noexcept {
-    // SAFETY (F1): only a thread's own state, in the cached mode, has an owner key that a page carries.
-    ThreadState& state = *static_cast<ThreadState*>(t_cache);
-    const uintptr_t base = base::address_of(pointer);
-    tick_after(state, 1);
-    // Of two threads that free it at once, one gets past this.
-    if (!PageMap::retire_head(base, state.owner_key, kHugeHead))
-        misuse::double_free(pointer, bytes);
-    if (!keep_huge(state, base, bytes))
-        deallocate_huge(PageMap::extent_at(base));
-}
-
 void deallocate_slow(void* pointer) noexcept {
     if (pointer == nullptr)
         return;
     const Found found = find_live("free", pointer);
-    if (found.tag == (t_cache->owner_key | kHugeHead))
-        return deallocate_own_block(pointer, found.usable);
+    // PERF: a huge block of the thread's own is all that comes here often.
+    if (found.tag == (t_cache->owner_key | kHugeHead)) {
+        // SAFETY (F1): only a thread's own state, in the cached mode, has a key that a page carries.
+        ThreadState& state = *static_cast<ThreadState*>(t_cache);
+        tick_after(state, 1);
+        return deallocate_block(state, pointer, state.owner_key, found.usable, true);
+    }
     ThreadState& state = current_thread();
     tick_after(state, 1);
     deallocate_found(state, found, pointer);

@@ -17,8 +17,6 @@ namespace granary::core {
 
 namespace {
 
-size_t chunks_for(size_t bytes) noexcept { return (bytes + kChunkSize - 1) >> kChunkShift; }
-
 void publish_head(Extent* extent) noexcept {
     PageMap::set_head(extent, detail::owner_key(extent->arena), detail::kHugeHead);
 }

@@ -167,7 +167,7 @@ void PageMap::set_chunk(uintptr_t chunk, ChunkWord word, Extent* extent) noexcep
 
 void PageMap::set_block(Extent* block, size_t from) noexcept {
     const size_t pages = block->bytes >> kPageShift;
-    const size_t chunks = (pages + kChunkPages - 1) / kChunkPages;
+    const size_t chunks = chunks_for(block->bytes);
     for_each_chunk(block->base, from, chunks, [&](ChunkSlot& slot, size_t i) {
         const size_t usable = std::min(pages - i * kChunkPages, kChunkPages);
         set_slot(slot,

@@ -28,7 +28,7 @@ void ChunkSource::give_block(Extent* block, bool dirty) noexcept {
 
 void ChunkSource::give_block_locked(Extent* block, bool dirty) noexcept {
     const uintptr_t base = block->base;
-    const size_t chunks = (block->bytes + kChunkSize - 1) >> kChunkShift;
+    const size_t chunks = chunks_for(block->bytes);
     // First: the free range needs a descriptor, too.
     extents_.give(block);
     give_locked(base, chunks, dirty);

@@ -38,7 +38,7 @@ public:
         size_t pages = 0;
 
         [[nodiscard]] constexpr size_t chunks() const noexcept {
-            return (pages + kChunkPages - 1) / kChunkPages;
+            return chunks_for(pages << kPageShift);
         }
     };
 

@@ -181,6 +181,11 @@ inline constexpr auto kHighLookup = detail::make_lookup<kHighShift, kSmallMax>()
     return (size + kPageSize - 1) >> kPageShift;
 }
 
+/// Chunks of a block of `bytes`.
+[[nodiscard]] constexpr size_t chunks_for(size_t bytes) noexcept {
+    return (bytes + kChunkSize - 1) >> kChunkShift;
+}
+
 /// An offset times its class's reciprocal, modulo 2^32, is below this if and only if a region starts
 /// there (S2): of the largest class, whose reciprocal is the least.
 inline constexpr uint32_t kStartBound = (uint64_t{1} << 32) / kSmallMax;
