@@ -12,6 +12,7 @@
 
 #include "granary/core/extended.hpp"
 #include "support/bin_floor.hpp"
+#include "support/fresh_process.hpp"
 #include "support/huge_fixture.hpp"
 #include "support/startup_options.hpp"
 
@@ -255,18 +256,7 @@ TEST_F(HugeDeathTest, AKeptBlockIsFreeToEveryCall) {
     EXPECT_DEATH(deallocate(block), tests::double_free_line(block, 6 * kMiB));
 }
 
-class HugeOptionsDeathTest : public testing::Test {
-protected:
-    HugeOptionsDeathTest() { GTEST_FLAG_SET(death_test_style, "threadsafe"); }
-    ~HugeOptionsDeathTest() override { GTEST_FLAG_SET(death_test_style, "fast"); }
-
-    static void require(bool condition, const char* what) {
-        if (condition)
-            return;
-        std::fprintf(stderr, "not so: %s\n", what);
-        std::exit(1);
-    }
-};
+class HugeOptionsDeathTest : public tests::FreshProcess {};
 
 TEST_F(HugeOptionsDeathTest, WhatIsToBePurgedWhenFreedIsNotKept) {
     EXPECT_EXIT(

@@ -11,23 +11,15 @@
 #include <gtest/gtest.h>
 
 #include "granary/core/lifecycle.hpp"
+#include "support/fresh_process.hpp"
 #include "support/heap_fixture.hpp"
 #include "support/startup_options.hpp"
 
 namespace granary::core {
 namespace {
 
-class OptionsDeathTest : public testing::Test {
+class OptionsDeathTest : public tests::FreshProcess {
 protected:
-    OptionsDeathTest() { GTEST_FLAG_SET(death_test_style, "threadsafe"); }
-    ~OptionsDeathTest() override { GTEST_FLAG_SET(death_test_style, "fast"); }
-
-    static void require(bool condition, const char* what) {
-        if (condition)
-            return;
-        std::fprintf(stderr, "not so: %s\n", what);
-        std::exit(1);
-    }
     static void exercise() {
         std::vector<void*> regions;
         for (size_t i = 0; i < 3000; ++i) {
